@@ -1,0 +1,46 @@
+# Everything a newcomer or a build machine needs. Each target sets up what it uses; only Python 3.11+, make and git are
+# expected to be there. `make PYTHON=python3.12 test` picks another Python.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/installed
+
+# A strict editable install is a tree of links: it must be made again when a file comes or goes, not when one changes.
+LISTING := $(shell { cat pyproject.toml; find dsl engine analytics -type f ! -name '*.pyc' | LC_ALL=C sort; } | cksum)
+
+.PHONY: demo dev test lint bench goldens clean
+
+demo: dev
+	@echo '$$ chainrun analytics/an1314.chain examples/01-first-chain/events.jsonl'
+	@$(BIN)/chainrun --format text analytics/an1314.chain examples/01-first-chain/events.jsonl
+
+dev: $(BIN)/python
+	@test "`cat $(STAMP) 2>/dev/null`" = "$(LISTING)" || { \
+	  echo 'installing chainrun and its tools into $(VENV) ...' && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --config-settings editable_mode=strict --editable . --group dev && \
+	  echo "$(LISTING)" > $(STAMP); }
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'chainrun needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo 'Python cannot make a virtual environment here; on Debian or Ubuntu: apt-get install python3-venv'; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+test: dev
+	$(BIN)/pytest -q -n auto -m 'not benchmark' --benchmark-disable
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/chainrun fmt --check analytics/*.chain examples/*/*.chain
+	$(BIN)/chainrun check analytics/*.chain examples/*/*.chain
+
+bench: dev
+	$(BIN)/pytest -q tests/bench --benchmark-only --benchmark-columns=min,median,rounds --benchmark-sort=name
+
+goldens: dev
+	$(BIN)/pytest -q -n auto --accept --benchmark-disable
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -1,0 +1,1 @@
+"""The shipped analytics: `.chain` files, content and not code."""

@@ -1,0 +1,80 @@
+"""The lines below a chain: `except` and `severity`, which speak of whole matches or keep a step from matching."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from chainrun.dsl import model, tree
+
+from .conditions import condition
+from .scope import Binding, Place, Scope
+
+LEVELS = ("informational", "low", "medium", "high", "critical")
+
+
+def level(name: tree.Name | tree.Word, scope: Scope) -> str | None:
+    """A severity; anything else is reported."""
+    if name.text in LEVELS:
+        return name.text
+    text = f"`{name.text}` is not a severity"
+    scope.faults.unknown("C603", text, name.span, name.text, list(LEVELS), "severities")
+    return None
+
+
+def last_moment(written: tree.Text, scope: Scope) -> int | None:
+    """The end of a day in UTC, in microseconds since 1970."""
+    try:
+        day = date.fromisoformat(written.text)
+    except ValueError:
+        scope.faults.error("C611", f"`{written.text}` is no day", written.span, "year, month, day: 2027-01-31")
+        return None
+    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    return int(end.timestamp()) * 1_000_000 - 1
+
+
+def severity(node: tree.Severity, scope: Scope, end: Place) -> model.SeverityRule | None:
+    """`severity critical when prompt`: an optional step that matched, or a condition."""
+    found = level(node.level, scope)
+    after = scope.at(end, own_fields=False, loose=True)
+    if isinstance(node.when, tree.Path) and node.when.parts[0] in scope.captures and len(node.when.parts) == 1:
+        capture = after.capture(node.when.parts[0], node.when.span)
+        if capture is None or found is None:
+            return None
+        if capture.binding is Binding.BOUND:
+            scope.faults.error(
+                "C604",
+                f"`{capture.name}` always matches",
+                node.when.span,
+                f"so every alert would be {found}",
+                helps=(f"make its step optional (`?`), or write `severity: {found}` in the `analytic` block",),
+            )
+            return None
+        return model.SeverityRule(level=found, when=capture.name, span=node.span)
+    when = condition(node.when, after)
+    return model.SeverityRule(level=found, when=when, span=node.span) if found and when else None
+
+
+def exclusion(node: tree.Except, scope: Scope, end: Place) -> model.Exclusion | None:
+    """`except "reason" when …`: drops whole matches."""
+    when = condition(node.when, scope.at(end, own_fields=False, loose=True))
+    until = last_moment(node.until, scope) if node.until is not None else None
+    if when is None or (node.until is not None and until is None):
+        return None
+    owner = node.owner.text if node.owner is not None else None
+    return model.Exclusion(reason=node.reason.text, when=when, owner=owner, until=until, span=node.span)
+
+
+def step_exclusion(node: tree.Except, scope: Scope) -> tuple[str, model.StepExclusion] | None:
+    """`except "reason" on child when …`: the capture whose step is kept from matching, and what keeps it."""
+    assert node.on is not None
+    capture = scope.captures.get(node.on.text)
+    if capture is None:
+        scope.capture(node.on.text, node.on.span)  # which reports it
+        return None
+    capture.used = True
+    when = condition(node.when, scope.at(capture.place, reads_own=True))
+    until = last_moment(node.until, scope) if node.until is not None else None
+    if when is None or (node.until is not None and until is None):
+        return None
+    owner = node.owner.text if node.owner is not None else None
+    return capture.name, model.StepExclusion(
+        reason=node.reason.text, when=when, owner=owner, until=until, span=node.span
+    )

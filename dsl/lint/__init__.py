@@ -1,0 +1,1 @@
+"""Advice on chains: one file a piece of advice."""

@@ -1,0 +1,1 @@
+"""The engine: telemetry in, alerts out."""

@@ -1,0 +1,52 @@
+"""Chains as options and arguments name them: loaded, with their faults shown on standard error."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from chainrun.dsl.model import Analytic
+from chainrun.dsl.render import to_text
+
+from ..library import Library, nearest_site, read_library
+from ..report.escape import excerpt
+from ..report.paint import is_wanted
+from .exits import UsageError
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter (also NAME+=… and NAME-=…); may be repeated."),
+]
+SiteOption = Annotated[
+    str | None, typer.Option("--site", metavar="FILE", help="The site file; without it, the nearest chainrun.toml.")
+]
+
+
+def load(
+    paths: Sequence[str], settings: Sequence[str] | None, site: str | None, *, quiet: bool, runnable: bool = True
+) -> tuple[Analytic, ...] | None:
+    """The analytics, or None where something is wrong with them; what is, has been shown.
+
+    Advice is counted on one line, since `check` gives it in full, and left out where `quiet`.
+    """
+    library = open_library(paths, settings, site, runnable=runnable)
+    for faults in library.errors:
+        sys.stderr.write(to_text(faults.diagnostics, faults.source, is_wanted(sys.stderr)) + "\n")
+    if library.errors:
+        return None
+    count = sum(len(faults.diagnostics) for faults in library.warnings)
+    if count and not quiet:
+        named = " ".join(faults.source.name for faults in library.warnings[:3])
+        noun = "warning" if count == 1 else "warnings"
+        sys.stderr.write(f"{count} {noun}: `chainrun check {excerpt(named, 200)}` shows them\n")
+    return library.analytics
+
+
+def open_library(
+    paths: Sequence[str], settings: Sequence[str] | None, site: str | None, *, runnable: bool = True
+) -> Library:
+    """The chains as the options want them, the nearest site file in force where none is named."""
+    if site is not None and not Path(site).is_file():
+        raise UsageError(f"there is no site file `{excerpt(site, 200)}`")
+    return read_library(paths, settings or (), site or nearest_site(Path.cwd()), runnable=runnable)

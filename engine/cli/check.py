@@ -1,0 +1,57 @@
+"""Check chain files: every fault of every file, in order of place; exit code 1 where there is an error.
+
+FILES are chain files or folders of them. `--format json` prints one object a diagnostic.
+"""
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+import typer
+from chainrun.dsl.render import to_data, to_text
+
+from ..library import Faults
+from ..report.paint import is_wanted
+from .arguments import expand, needs_chain
+from .chains import SetOption, SiteOption, open_library
+from .exits import Exit
+
+
+class Form(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def command(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", show_default=False)],
+    form: Annotated[Form, typer.Option("--format", "-f", help="How diagnostics are written.")] = Form.TEXT,
+    settings: SetOption = None,
+    site: SiteOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No closing line.")] = False,
+) -> int:
+    paths = [path for word in files for path in expand(word)]
+    needs_chain(paths, "check")
+    library = open_library(paths, settings, site)
+    found = sorted((*library.errors, *library.warnings), key=lambda f: f.source.name)
+    _write(found, form)
+    errors = sum(d.severity == "error" for f in found for d in f.diagnostics)
+    warnings = sum(len(f.diagnostics) for f in found) - errors
+    if form is Form.TEXT and not quiet:
+        counts = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+        sys.stderr.write(f"{_count(library.files, 'file')} checked: {counts}\n")
+    return Exit.FOUND if errors else Exit.OK
+
+
+def _write(found: list[Faults], form: Form) -> None:
+    if form is Form.JSON:
+        for faults in found:
+            for row in to_data(faults.diagnostics, faults.source):
+                sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+    elif found:
+        color = is_wanted(sys.stdout)
+        sys.stdout.write("\n".join(to_text(f.diagnostics, f.source, color) for f in found) + "\n")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,268 @@
+"""Intake: the way of the bytes to an ordered stream of canonical events.
+
+    read ─ lines ─ normalise ─ whose host ─ true time ─ order ─ duplicates ─ occurrences ─ names ─ number
+
+Files are read to their end first, so that every clock is measured and the order is exact. A pipe (or anything else that
+is no regular file) is taken as it comes: with no lateness an event is out at once. Nothing that telemetry contains
+raises here; what was odd is in the `tally`. Called by the engine's run.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Protocol
+
+from chainrun.engine.event import Event, Origin
+
+from .clock import UNMEASURED, Clock, Hold, correct_all
+from .lines import LONGEST, Line, Splitter
+from .names import Addresses, Names
+from .occurrence import Occurrences
+from .order import LATE, Duplicates, Reorder, in_order
+from .source import Input, Reader, find_inputs, wait
+from .tally import Tally
+
+TOO_LONG = "line too long"
+STOP_CHECK = 0.5  # seconds: how often a silent pipe is left to see whether the run was asked to stop
+
+
+class Refusal(Protocol):
+    """What a normaliser returns for a line that it cannot use."""
+
+    @property
+    def cause(self) -> str: ...
+
+
+class Normalises(Protocol):
+    """One line to its events; never raises. `normalise.Normaliser` is the one of the product.
+
+    A record that nobody asks for may still measure its host's clock: as an event without kinds and fields, which goes
+    no further than here.
+    """
+
+    def normalise(self, line: bytes, origin: Origin) -> list[Event] | Refusal: ...
+
+
+class Intake:
+    """The events of some inputs, in order, with `order` counted from 0. To be iterated once.
+
+    inputs      files, folders, globs, "-"; none at all is standard input
+    lateness    microseconds that a pipe's events may be out of order; files need none
+    host        the host of records that name none; without it, the input's name
+    stream      take files as they come, too
+    idle        seconds for which the other pipes wait for a silent one
+    on_progress called with the bytes read and the bytes there are (0 where a pipe makes that unknown)
+    on_bad      called with every line that cannot be used (b"" where it was too long to be held), and the cause
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        normaliser: Normalises,
+        *,
+        lateness: int | None = None,
+        host: str | None = None,
+        stdin: IO[bytes] | int = 0,
+        stream: bool = False,
+        longest: int = LONGEST,
+        idle: float = 2.0,
+        on_progress: Callable[[int, int], None] | None = None,
+        on_bad: Callable[[bytes, Origin, str], None] | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self.inputs, self.tally.errors = find_inputs(inputs, stdin)
+        self.is_stream = stream or any(i.is_pipe for i in self.inputs)
+        self._normaliser = normaliser
+        self._lateness = max(lateness or 0, 0)
+        self._host = host
+        self._stdin = stdin
+        self._longest = longest
+        self._idle = idle
+        self._on_progress = on_progress
+        self._on_bad = on_bad
+        self._stopped = False
+        self._clock = Clock()
+        self._addresses = Addresses()
+        self._bytes_total = 0 if self.is_stream else sum(i.size or 0 for i in self.inputs)
+
+    def stop(self) -> None:
+        """Reads no further; what has been read is finished. May be called from a signal handler."""
+        self._stopped = True
+
+    def __iter__(self) -> Iterator[Event]:
+        ordered = self._as_it_comes() if self.is_stream else self._whole()
+        waits = not self.is_stream or self._lateness > 0
+        try:
+            yield from self._finish(ordered, Occurrences(waits))
+        finally:
+            self.tally.offsets = self._clock.offsets()
+
+    # -- files ----------------------------------------
+
+    def _whole(self) -> Iterator[Event]:
+        """The events of files, read to the end, then corrected and sorted."""
+        events: list[Event] = []
+        for input in self.inputs:
+            if self._stopped:
+                break
+            reader = self._open(input)
+            splitter = Splitter(self._longest)
+            while not self._stopped and (chunk := self._read(reader)):
+                for line in splitter.feed(chunk):
+                    events += self._normalise(line, input)
+            if not self._stopped:  # else the last line is only the part of one that was read
+                for line in splitter.end():
+                    events += self._normalise(line, input)
+            self._close(reader)
+        for event in events:
+            if not event.host:
+                event.host = self._addresses.host_of(event) or self._default_host(event.origin.input)
+        correct_all(self._clock, events)
+        return in_order(events)
+
+    # -- pipes ----------------------------------------
+
+    def _as_it_comes(self) -> Iterator[Event]:
+        """The events of pipes, as soon as the lateness and the other pipes allow."""
+        hold = Hold(self._clock)
+        readers = {i.rank: self._open(i) for i in self.inputs}
+        splitters = {rank: Splitter(self._longest) for rank in readers}
+        reorder = Reorder(readers, self._lateness)
+        while readers and not self._stopped:
+            reader = self._next(readers, reorder)
+            if reader is not None:
+                rank = reader.input.rank
+                chunk = self._read(reader)
+                for line in splitters[rank].feed(chunk) if chunk else splitters[rank].end():
+                    # Each line on its own: two events of one chunk may be the first two of their alert.
+                    yield from self._advance(line, reader.input, hold, reorder)
+                if not chunk:
+                    self._close(readers.pop(rank))
+                    reorder.end(rank)
+            yield from reorder.release()
+        for rank, reader in readers.items():
+            self._close(reader)
+            reorder.end(rank)
+        for event in hold.end():
+            reorder.add(event)
+        yield from reorder.release()
+
+    def _advance(self, line: Line, input: Input, hold: Hold, reorder: Reorder) -> Iterator[Event]:
+        for event in self._normalise(line, input):
+            if not event.host:
+                event.host = self._addresses.host_of(event) or self._default_host(input.name)
+            for ready in hold.take(event):
+                if not _only_measures(ready):
+                    reorder.add(ready)
+            yield from reorder.release()
+
+    def _next(self, readers: dict[int, Reader], reorder: Reorder) -> Reader | None:
+        """The input to read from now: the one that the others wait for. One that stays silent is idle, until it speaks.
+
+        The wall clock decides only for how long the others are held back.
+        """
+        slowest = reorder.slowest
+        candidates = [r for rank, r in readers.items() if rank == slowest or reorder.is_idle(rank)]
+        patience = STOP_CHECK
+        silent = 0.0
+        while not self._stopped:
+            if slowest is not None and len(readers) > 1:
+                patience = min(STOP_CHECK, self._idle - silent)
+            ready = wait(candidates, max(patience, 0.0))
+            if ready:
+                chosen = min(ready, key=lambda r: (r.input.rank != slowest, r.input.rank))
+                reorder.set_idle(chosen.input.rank, False)
+                return chosen
+            silent += patience
+            if slowest is not None and len(readers) > 1 and silent >= self._idle:
+                reorder.set_idle(slowest, True)
+                return None
+        return None
+
+    # -- both ----------------------------------------
+
+    def _open(self, input: Input) -> Reader:
+        reader = Reader(input, self._stdin)
+        if reader.error is None:
+            self.tally.inputs += 1
+        return reader
+
+    def _read(self, reader: Reader) -> bytes:
+        before = reader.consumed
+        chunk = reader.read()
+        self.tally.bytes += reader.consumed - before
+        if self._on_progress is not None:
+            self._on_progress(self.tally.bytes, self._bytes_total)
+        return chunk
+
+    def _close(self, reader: Reader) -> None:
+        if reader.error is not None:
+            self.tally.errors.append(reader.error)
+        reader.close()
+
+    def _normalise(self, line: Line, input: Input) -> list[Event]:
+        """The events of one line; what they show of clocks and addresses is learnt at once."""
+        number, offset, text = line
+        tally = self.tally
+        tally.lines += 1
+        if text is not None and (not text or text.isspace()):
+            tally.blank += 1
+            return []
+        origin = Origin(input.name, number, offset, input.rank)
+        result = self._normaliser.normalise(text, origin) if text is not None else None
+        if not isinstance(result, list):
+            cause = TOO_LONG if result is None else result.cause
+            tally.count_bad(cause, origin)
+            if self._on_bad is not None:
+                self._on_bad(text or b"", origin, cause)
+            return []
+        tally.recorded += 1
+        passing = [event for event in result if not _only_measures(event)]
+        if not passing:
+            tally.silent += 1
+        for event in result:
+            if not event.host and not _is_flow(event):
+                event.host = self._default_host(input.name)
+            self._addresses.learn(event)
+            if event.measures is not None and not self.is_stream:
+                self._clock.learn(event)
+        return result if self.is_stream else passing  # on a pipe, `Hold` measures
+
+    def _default_host(self, input: str) -> str:
+        return self._host or input
+
+    def _finish(self, ordered: Iterator[Event], occurrences: Occurrences) -> Iterator[Event]:
+        """Ordered events to what matching sees: each occurrence once, named, counted and numbered."""
+        duplicates, names, tally = Duplicates(), Names(), self.tally
+        for event in _merged(ordered, duplicates, occurrences, tally):
+            names.apply(event)
+            event.order = tally.passed
+            tally.count_passed(event)
+            if LATE in event.flags:
+                tally.late += 1
+            if UNMEASURED in event.flags:
+                tally.unmeasured[event.host] += 1
+            tally.merged = occurrences.merged
+            yield event
+        tally.merged = occurrences.merged
+
+
+def _merged(
+    ordered: Iterator[Event], duplicates: Duplicates, occurrences: Occurrences, tally: Tally
+) -> Iterator[Event]:
+    for event in ordered:
+        if duplicates.is_duplicate(event):
+            tally.duplicates += 1
+        else:
+            yield from occurrences.take(event)
+    yield from occurrences.end()
+
+
+def _only_measures(event: Event) -> bool:
+    return not event.kinds and not event.fields
+
+
+def _is_flow(event: Event) -> bool:
+    """Whether a record is a network sensor's, which names no host and no process."""
+    fields = event.fields
+    return "source.ip" in fields and not any(
+        field in fields for field in ("process.entity_id", "process.pid", "process.name", "process.executable")
+    )

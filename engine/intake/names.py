@@ -1,0 +1,115 @@
+"""Names: what an address was called, and whose it was.
+
+`Names` gives a connection the domain that its process, else its host, last resolved to that address. `Addresses` gives
+a record without a host (a network sensor's flow) the host that had its source address. Called by `intake`: `Addresses`
+before ordering, `Names` after.
+"""
+
+from ipaddress import ip_address
+
+from chainrun.engine.event import Event
+
+_Key = tuple[str, object, str]  # host, process or None, address
+
+
+class Addresses:
+    """Which host had which address. An address that two hosts have had (a lab's 10.0.2.15) is nobody's."""
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
+        self._hosts: dict[str, str | None] = {}
+
+    def learn(self, event: Event) -> None:
+        """Takes the addresses that an event shows its host to have."""
+        if not event.host:
+            return
+        fields = event.fields
+        # The source of an outbound connection is this host; of an inbound one, or of a sign-in, somebody else.
+        if "connect" in event.kinds and (source := fields.get("source.ip")) is not None:
+            self._learn(source, event.host)
+        if (own := fields.get("host.ip")) is not None:
+            for address in own if isinstance(own, tuple) else (own,):
+                self._learn(address, event.host)
+
+    def host_of(self, event: Event) -> str | None:
+        """The host of a flow that names none."""
+        source = event.fields.get("source.ip")
+        return self._hosts.get(source) if isinstance(source, str) else None
+
+    def _learn(self, address: object, host: str) -> None:
+        if not isinstance(address, str):
+            return
+        known = self._hosts.get(address, "")
+        if known == host:
+            return
+        if known == "":
+            if len(self._hosts) < self._most and not _is_everybodys(address):
+                self._hosts[address] = host
+        elif known is not None:
+            self._hosts[address] = None
+
+
+def _is_everybodys(address: str) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return True
+    return ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast
+
+
+class Names:
+    """The name last resolved to an address, by process and by host; the oldest answers are forgotten beyond `most`."""
+
+    def __init__(self, most: int = 200_000) -> None:
+        self._most = most
+        self._names: dict[_Key, str] = {}
+        self._starts: dict[tuple[str, object], int] = {}  # of a host's pids, counted: a pid starts anew when reused
+        self._started = 0
+
+    def apply(self, event: Event) -> None:
+        """Remembers the answers of a `resolve`; gives a `connect` without a domain the name of its address."""
+        if "spawn" in event.kinds and (pid := event.fields.get("process.pid")) is not None:
+            self._started += 1
+            self._starts.pop((event.host, pid), None)
+            self._starts[event.host, pid] = self._started
+            if len(self._starts) > self._most:
+                del self._starts[next(iter(self._starts))]
+        if "resolve" in event.kinds:
+            self._remember(event)
+        if "connect" in event.kinds and event.fields.get("destination.domain") is None:
+            name = self._name_of(event)
+            if name is not None:
+                event.fields["destination.domain"] = name
+
+    def _remember(self, event: Event) -> None:
+        name = event.fields.get("dns.question.name")
+        answers = event.fields.get("dns.resolved_ip")
+        if not isinstance(name, str) or not name or answers is None:
+            return
+        owners = (*self._owners(event), None)
+        for address in answers if isinstance(answers, tuple) else (answers,):
+            if not isinstance(address, str):
+                continue
+            for owner in owners:
+                key = (event.host, owner, address)
+                self._names.pop(key, None)  # so that it is the youngest
+                self._names[key] = name
+        while len(self._names) > self._most:
+            del self._names[next(iter(self._names))]
+
+    def _name_of(self, event: Event) -> str | None:
+        address = event.fields.get("destination.ip")
+        if not isinstance(address, str):
+            return None
+        for owner in (*self._owners(event), None):
+            name = self._names.get((event.host, owner, address))
+            if name is not None:
+                return name
+        return None
+
+    def _owners(self, event: Event) -> tuple[object, ...]:
+        """A process by its id and by its pid: a host's sources do not all know both."""
+        entity_id, pid = event.fields.get("process.entity_id"), event.fields.get("process.pid")
+        if pid is not None:
+            pid = (pid, self._starts.get((event.host, pid)))
+        return tuple(owner for owner in (entity_id, pid) if owner is not None)

@@ -1,0 +1,223 @@
+"""Order: the one sequence in which everything after intake sees events.
+
+By time. At one time stamp each input's own order stands (the source's own sequence numbers, where it has them, else the
+order of arrival); between inputs the event that introduces an entity comes before the events of that entity, then the
+inputs come in the order given. Files are sorted as a whole (`in_order`); pipes go through a `Reorder`, one buffer an
+input, which passes events on when no input can bring an older one any more. `Duplicates` knows records seen before.
+Called by `intake`, after clocks have been corrected.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from heapq import heappop, heappush
+from itertools import groupby
+from operator import attrgetter
+
+from chainrun.engine.event import Event
+
+LATE = "late"
+_time = attrgetter("time")
+
+# Kinds that begin the life of what the field names; `process` stands for a process's id, or its pid.
+_INTRODUCES = (
+    ("spawn", "process"),
+    ("create", "container.id"),
+    ("start", "container.id"),
+    ("launch", "cloud.instance.id"),
+    ("makeimage", "cloud.image.id"),
+    ("signin", "session.id"),
+    ("write", "file.path"),
+    ("mail", "email.message_id"),
+)
+_ENTITY_FIELDS = tuple(dict.fromkeys(field for _, field in _INTRODUCES if field != "process"))
+
+Entity = tuple[str, str, object]  # host, field, value
+
+
+def in_order(events: list[Event]) -> Iterator[Event]:
+    """All events of files, ordered. They must come input by input, in the order given, each in its order of arrival."""
+    for _, group in groupby(sorted(events, key=_time), _time):
+        yield from arrange(list(group))
+
+
+def arrange(group: list[Event]) -> list[Event]:
+    """Events of one time stamp, each input's in its order of arrival, put in order."""
+    if len(group) == 1:
+        return group
+    by_input: dict[int, list[Event]] = defaultdict(list)
+    for event in group:
+        by_input[event.origin.rank].append(event)
+    queues = [_by_sequence(by_input[rank]) for rank in sorted(by_input)]
+    return queues[0] if len(queues) == 1 else _by_introduction(queues)
+
+
+def _by_sequence(events: list[Event]) -> list[Event]:
+    """One input's events of one time stamp: those that a source numbered share out their places by number."""
+    places: dict[tuple[str, str, object], list[int]] = defaultdict(list)
+    for place, event in enumerate(events):
+        if event.sequence is not None:
+            # Record numbers count within one channel of one host.
+            places[event.host, event.format, event.fields.get("event.provider")].append(place)
+    if all(len(p) == 1 for p in places.values()):
+        return events
+    ordered = list(events)
+    for source in places.values():
+        numbered = sorted((events[place] for place in source), key=attrgetter("sequence"))
+        for place, event in zip(source, numbered, strict=True):
+            ordered[place] = event
+    return ordered
+
+
+def _by_introduction(queues: list[list[Event]]) -> list[Event]:
+    """Merges inputs at one time stamp: always the first input whose next event waits for no introduction by another;
+    where all wait for one another, the first input."""
+    # How many introductions of an entity each input has yet to give.
+    pending: dict[Entity, list[int]] = {}
+    for at, queue in enumerate(queues):
+        for event in queue:
+            for entity in _introduced(event):
+                pending.setdefault(entity, [0] * len(queues))[at] += 1
+    ordered: list[Event] = []
+    waiting = [deque(queue) for queue in queues]
+    while any(waiting):
+        heads = [at for at, queue in enumerate(waiting) if queue]
+        chosen = heads[0]
+        for at in heads:
+            if not any(_awaited(pending.get(entity), at) for entity in _needed(waiting[at][0])):
+                chosen = at
+                break
+        event = waiting[chosen].popleft()
+        for entity in _introduced(event):
+            pending[entity][chosen] -= 1
+        ordered.append(event)
+    return ordered
+
+
+def _awaited(counts: list[int] | None, by: int) -> bool:
+    return counts is not None and any(count for at, count in enumerate(counts) if at != by)
+
+
+def _introduced(event: Event) -> list[Entity]:
+    entities: list[Entity] = []
+    for kind, field in _INTRODUCES:
+        if kind in event.kinds:
+            if field == "process":
+                entities.extend(_process(event, "process"))
+            elif (value := event.fields.get(field)) is not None:
+                entities.append((event.host, field, value))
+    return entities
+
+
+def _needed(event: Event) -> list[Entity]:
+    """What an event speaks of and does not introduce itself."""
+    needed = _process(event, "process.parent")
+    if "spawn" not in event.kinds:
+        needed += _process(event, "process")
+    introduced = _introduced(event)
+    for field in _ENTITY_FIELDS:
+        if (value := event.fields.get(field)) is not None:
+            needed.append((event.host, field, value))
+    return [entity for entity in needed if entity not in introduced]
+
+
+def _process(event: Event, field_set: str) -> list[Entity]:
+    entities: list[Entity] = []
+    if (entity_id := event.fields.get(f"{field_set}.entity_id")) is not None:
+        entities.append((event.host, "process.entity_id", entity_id))
+    if (pid := event.fields.get(f"{field_set}.pid")) is not None:
+        entities.append((event.host, "process.pid", pid))
+    return entities
+
+
+class Reorder:
+    """Puts the events of several pipes in order as they come.
+
+    An input's watermark is its own greatest time minus the lateness, and no event of it is expected to be older. Events
+    pass on up to the smallest watermark; an input that has ended, or is idle, holds nobody back. An event older than
+    one that has been passed on is late: it is flagged and passed on at once.
+    """
+
+    def __init__(self, inputs: Iterable[int], lateness: int = 0) -> None:
+        self._lateness = lateness
+        self._greatest: dict[int, int | None] = dict.fromkeys(inputs)  # of each input that has not ended
+        self._idle: set[int] = set()
+        self._heap: list[tuple[int, int, int, Event]] = []
+        self._arrivals = 0
+        self._passed: int | None = None  # the greatest time that has been passed on
+
+    def add(self, event: Event) -> None:
+        rank = event.origin.rank
+        greatest = self._greatest.get(rank)
+        if rank in self._greatest and (greatest is None or event.time > greatest):
+            self._greatest[rank] = event.time
+        self._arrivals += 1
+        heappush(self._heap, (event.time, rank, self._arrivals, event))
+
+    def end(self, rank: int) -> None:
+        self._greatest.pop(rank, None)
+        self._idle.discard(rank)
+
+    def set_idle(self, rank: int, idle: bool) -> None:
+        """An idle input does not hold back the others until it speaks again."""
+        if idle and rank in self._greatest:
+            self._idle.add(rank)
+        else:
+            self._idle.discard(rank)
+
+    def is_idle(self, rank: int) -> bool:
+        return rank in self._idle
+
+    @property
+    def slowest(self) -> int | None:
+        """The input that the others wait for: of those neither ended nor idle the one with the smallest watermark."""
+        active = [(g is not None, g or 0, rank) for rank, g in self._greatest.items() if rank not in self._idle]
+        return min(active)[2] if active else None
+
+    def release(self) -> Iterator[Event]:
+        """The events that nothing older can precede any more, in order."""
+        slowest = self.slowest
+        until: int | None = None
+        if slowest is not None:
+            greatest = self._greatest[slowest]
+            if greatest is None:
+                return
+            until = greatest - self._lateness
+        elif self._greatest:  # everybody is idle: pass on what lies within the lateness of what each has said
+            until = max((g for g in self._greatest.values() if g is not None), default=0) - self._lateness
+        heap = self._heap
+        # With a lateness an event at the watermark itself may still get company of its own time; without, it goes.
+        while heap and (until is None or heap[0][0] < until or (heap[0][0] == until and not self._lateness)):
+            at = heap[0][0]
+            group = []
+            while heap and heap[0][0] == at:
+                group.append(heappop(heap)[3])
+            if self._passed is not None and at < self._passed:
+                for event in group:
+                    event.flags = (*event.flags, LATE)
+            else:
+                self._passed = at
+            yield from arrange(group)
+
+
+class Duplicates:
+    """Remembers the records last seen, so that the same bytes of one host and time count once.
+
+    Shippers repeat what they could not confirm, and some exports hold a quarter of their lines twice. Two events of one
+    line are not duplicates of one another.
+    """
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
+        self._seen: dict[tuple[int, str, bytes], tuple[int, int]] = {}
+
+    def is_duplicate(self, event: Event) -> bool:
+        """Whether another line with these bytes has been seen for this time and host."""
+        if not event.raw:
+            return False
+        key = (event.time, event.host, blake2b(event.raw, digest_size=16).digest())
+        line = (event.origin.rank, event.origin.line)
+        first = self._seen.setdefault(key, line)
+        if len(self._seen) > self._most:
+            del self._seen[next(iter(self._seen))]
+        return first != line

@@ -1,0 +1,150 @@
+"""What a format says in words, as functions over records: readings with their converters, conditions, recognition.
+
+Made once, when a `Normaliser` is made; nothing here is kept between records. Values are read in one go
+(`Decoder.reader`), so a reading knows its place among them. Used by `normalise`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from chainrun.engine.formats.converters import CONVERTERS
+from chainrun.engine.formats.format import Condition, Format, Reading, Readings
+from chainrun.engine.formats.pieces import Convert
+from chainrun.engine.formats.rawpath import RawPath
+from chainrun.engine.formats.values import number
+
+from .decode import Decoder
+
+# What a converter may raise for a value that it cannot use; the field is dropped.
+UNUSABLE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, ArithmeticError)
+
+Test = Callable[[tuple[Any, ...]], bool]
+
+# -- readings, resolved ----------------------------------------
+
+
+def conversion(reading: Reading, os: str) -> Convert:
+    """A reading's converters as one function."""
+    steps = [CONVERTERS[name].make(os, argument) for name, argument in reading.converters]
+    if len(steps) == 1:
+        return steps[0]
+
+    def convert(value: Any) -> Any:
+        for step in steps:
+            if value is None:
+                return None
+            value = step(value)
+        return value
+
+    return convert
+
+
+def converted(convert: Convert, value: Any) -> Any:
+    if value is None:
+        return None
+    try:
+        return convert(value)
+    except UNUSABLE:
+        return None
+
+
+Slots = tuple[tuple[int, Convert], ...]
+
+
+def slots(readings: Readings, os: str, paths: list[RawPath]) -> Slots:
+    """Where in the values read each alternative will be, and its conversion."""
+    found = []
+    for reading in readings:
+        found.append((len(paths), conversion(reading, os)))
+        paths.append(reading.path)
+    return tuple(found)
+
+
+def first(places: Slots, values: tuple[Any, ...]) -> Any:
+    for at, convert in places:
+        found = converted(convert, values[at])
+        if found is not None:
+            return found
+    return None
+
+
+def first_text(places: Slots, values: tuple[Any, ...]) -> str | None:
+    for at, convert in places:
+        found = converted(convert, values[at])
+        if type(found) is str and found:
+            return found
+    return None
+
+
+# -- conditions, resolved ----------------------------------------
+
+
+def comparable(value: Any) -> str | None:
+    """A value as conditions compare it."""
+    if type(value) is str:
+        return value.lower()
+    if type(value) is int and abs(value) < 2**64:
+        return str(value)
+    if type(value) is bool:
+        return "true" if value else "false"
+    return None
+
+
+def _holds(condition: Condition) -> Callable[[Any], bool]:
+    """The test of one value (None: there is none)."""
+    if condition.values is not None:
+        values, negated = condition.values, condition.negated
+        return lambda value: ((text := comparable(value)) is not None and text in values) is not negated
+    if condition.bits is not None:
+        bits = condition.bits
+        return lambda value: type(found := number(value)) is int and found & bits != 0
+    if condition.starts is not None:
+        starts = condition.starts
+        return lambda value: (comparable(value) or "").startswith(starts)
+    present = condition.present
+    return lambda value: (value is not None) is present
+
+
+def tests(conditions: tuple[Condition, ...], os: str, paths: list[RawPath]) -> Test:
+    """One test of the values read, for all the conditions."""
+    compiled = tuple((slots(c.readings, os, paths), _holds(c)) for c in conditions)
+
+    def test(values: tuple[Any, ...]) -> bool:
+        for places, holds in compiled:
+            try:
+                if not holds(first(places, values)):
+                    return False
+            except UNUSABLE:
+                return False
+        return True
+
+    return test
+
+
+def recognition(format: Format, decoder: Decoder) -> Callable[[Any], bool]:
+    """Whether a record is of the format."""
+    must = tuple(group[0] for group in format.recognise.has if len(group) == 1)
+    read = decoder.reader(must)
+    either = tuple(tuple(decoder.getter(path) for path in group) for group in format.recognise.has if len(group) > 1)
+    lacks = tuple(decoder.getter(path) for path in format.recognise.lacks)
+    paths: list[RawPath] = []
+    conditions = tests(format.recognise.conditions, format.os, paths) if format.recognise.conditions else None
+    condition_values = decoder.reader(tuple(paths))
+
+    # Most formats are told apart by the first key alone, without following a path that is not there (4 times faster).
+    begins = decoder.begins(must[0]) if must else None
+
+    def matches(record: Any) -> bool:
+        if begins is not None and begins(record) is None:
+            return False
+        if None in read(record):
+            return False
+        for group in either:
+            if all(get(record) is None for get in group):
+                return False
+        for get in lacks:
+            if get(record) is not None:
+                return False
+        return conditions is None or conditions(condition_values(record))
+
+    return matches

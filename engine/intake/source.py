@@ -1,0 +1,290 @@
+"""Inputs: what the user named, as readable streams of uncompressed bytes.
+
+Files, folders, globs and standard input become `Input`s in a settled order; a `Reader` gives their bytes, gzip undone.
+What cannot be read, or ends too early, is an `InputError`: a value, shown at the end, while the run goes on with the
+rest. Not here: lines (`lines`) and their meaning (`normalise`). Called by `intake`.
+"""
+
+import glob
+import io
+import os
+import select
+import stat
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+STANDARD_INPUT = "-"
+READ = 1 << 20
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".log")
+GZIP = b"\x1f\x8b"
+
+# Beginnings of files that hold no lines of UTF-8, and what to do about them. A decompressor for another archive takes
+# the place of its row here and sits beside `_Gunzip`.
+FOREIGN: tuple[tuple[bytes, str], ...] = (
+    (b"BZh", "is a bzip2 archive, which is not read yet; try: bzcat {name} | chainrun ... -"),
+    (b"\x28\xb5\x2f\xfd", "is a zstd archive, which is not read yet; try: zstdcat {name} | chainrun ... -"),
+    (b"\xfd7zXZ\x00", "is an xz archive, which is not read yet; try: xzcat {name} | chainrun ... -"),
+    (b"PK\x03\x04", "is a zip archive; unpack it first"),
+    (b"ElfFile\x00", "is a binary Windows event log; convert it first: evtx_dump -o jsonl {name}"),
+    (b"\xff\xfe", "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8 {name}"),
+    (b"\xfe\xff", "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8 {name}"),
+)
+_HEAD = max(len(magic) for magic, _ in FOREIGN)
+
+
+class Input(msgspec.Struct, frozen=True):
+    """One file or pipe. `name` as the user typed it, `rank` its place in the order given, `size` None for a pipe."""
+
+    name: str
+    rank: int
+    size: int | None
+
+    @property
+    def is_pipe(self) -> bool:
+        return self.size is None
+
+
+class InputError(msgspec.Struct, frozen=True):
+    """Why an input was not read, or not to its end. `message` continues the sentence that the name begins."""
+
+    input: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.input} {self.message}"
+
+
+def find_inputs(names: Sequence[str], stdin: IO[bytes] | int = 0) -> tuple[list[Input], list[InputError]]:
+    """The inputs that the names stand for, in the order given, each file once; no names at all is standard input."""
+    inputs: list[Input] = []
+    errors: list[InputError] = []
+    seen: set[tuple[int, int]] = set()
+    for name in names or (STANDARD_INPUT,):
+        paths, fault = ([name], None) if name == STANDARD_INPUT else _expand(name)
+        if fault is not None:
+            errors.append(InputError(name, fault))
+        for path in paths:
+            status: os.stat_result | None
+            try:
+                status = os.fstat(_descriptor(stdin)) if path == STANDARD_INPUT else Path(path).stat()
+            except io.UnsupportedOperation:  # standard input that is no file at all: a buffer passed in
+                status = None
+            except (OSError, ValueError) as problem:
+                errors.append(InputError(path, _reason(problem)))
+                continue
+            identity = (status.st_dev, status.st_ino) if status is not None else (-1, -1)
+            if identity in seen:
+                continue
+            seen.add(identity)
+            is_file = status is not None and stat.S_ISREG(status.st_mode)
+            inputs.append(Input(path, len(inputs), status.st_size if status is not None and is_file else None))
+    return inputs, errors
+
+
+def _expand(name: str) -> tuple[list[str], str | None]:
+    """The files that a name stands for, and what is wrong with it."""
+    try:
+        if Path(name).is_dir():
+            found = _files_in(name)
+            return found, None if found else "holds no .json, .jsonl, .ndjson or .log, nor any .gz of them"
+        if Path(name).exists() or not glob.has_magic(name):
+            return [name], None
+        matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207  (keeps the name as typed)
+    except (OSError, ValueError) as problem:
+        return [], _reason(problem)
+    found = [path for match in matches for path in (_files_in(match) if Path(match).is_dir() else [match])]
+    return found, None if found else "matches no file"
+
+
+def _files_in(folder: str) -> list[str]:
+    """Telemetry files of a folder and the folders below it, sorted; hidden ones are left out."""
+    found = []
+    for where, folders, files in os.walk(folder):
+        folders[:] = [f for f in folders if not f.startswith(".")]
+        for file in files:
+            if not file.startswith(".") and file.lower().removesuffix(".gz").endswith(SUFFIXES):
+                found.append(str(Path(where) / file))
+    return sorted(found)
+
+
+def _descriptor(stdin: IO[bytes] | int) -> int:
+    return stdin if isinstance(stdin, int) else stdin.fileno()
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, FileNotFoundError):
+        return "does not exist"
+    if isinstance(problem, PermissionError):
+        return "cannot be read: permission denied"
+    strerror = getattr(problem, "strerror", None)
+    return f"cannot be read: {strerror or problem}".lower()
+
+
+class Reader:
+    """The uncompressed bytes of one input.
+
+    `read` returns what is there, at most about `READ` bytes, without waiting for a block to fill, and b"" at the end;
+    it never raises. `error` is set when the input could not be read to its end. `consumed` counts bytes as stored.
+    """
+
+    def __init__(self, input: Input, stdin: IO[bytes] | int = 0) -> None:
+        self.input = input
+        self.consumed = 0
+        self.error: InputError | None = None
+        self._descriptor: int | None = None
+        self._stream: IO[bytes] | None = None
+        self._decode: Callable[[], bytes] | None = None
+        self._gunzip: _Gunzip | None = None
+        try:
+            if input.name != STANDARD_INPUT:
+                self._descriptor = os.open(input.name, os.O_RDONLY | os.O_CLOEXEC)
+            elif isinstance(stdin, int):
+                self._descriptor = stdin
+            else:
+                self._stream = stdin
+        except (OSError, ValueError) as problem:
+            self._fail(_reason(problem))
+
+    def read(self) -> bytes:
+        if self.error is not None:
+            return b""
+        return self._begin() if self._decode is None else self._decode()
+
+    def fileno(self) -> int | None:
+        """The descriptor to wait on, or None where reading never blocks."""
+        if self._stream is None:
+            return self._descriptor
+        try:
+            return self._stream.fileno()
+        except io.UnsupportedOperation:
+            return None
+
+    @property
+    def has_buffered(self) -> bool:
+        """Whether `read` can give bytes that have already left the descriptor."""
+        return self._gunzip is not None and self._gunzip.has_pending
+
+    def close(self) -> None:
+        if self._descriptor is not None and self.input.name != STANDARD_INPUT:
+            os.close(self._descriptor)
+        self._descriptor = None
+
+    def _begin(self) -> bytes:
+        """Reads the first bytes and settles what they are; waits only as long as they could still be a magic number."""
+        head = self._raw()
+        magics = (GZIP, *(magic for magic, _ in FOREIGN))
+        while 0 < len(head) < _HEAD and any(len(head) < len(m) and m.startswith(head) for m in magics):
+            more = self._raw()
+            if not more:
+                break
+            head += more
+        if head.startswith(GZIP):
+            self._gunzip = _Gunzip(head, self._raw, self._fail)
+            self._decode = self._gunzip.read
+            return self._decode()
+        for magic, message in FOREIGN:
+            if head.startswith(magic):
+                self._fail(message.format(name=self.input.name))
+                return b""
+        self._decode = self._raw
+        return head
+
+    def _raw(self) -> bytes:
+        try:
+            if self._descriptor is not None:
+                data = os.read(self._descriptor, READ)
+            elif self._stream is not None:
+                # A raw or text-less buffer without `read1` is a test's or a library user's own.
+                data = getattr(self._stream, "read1", self._stream.read)(READ)
+            else:
+                data = b""
+        except (OSError, ValueError) as problem:
+            self._fail(_reason(problem))
+            return b""
+        self.consumed += len(data)
+        return data
+
+    def _fail(self, message: str) -> None:
+        if self.error is None:
+            self.error = InputError(self.input.name, message)
+
+
+def wait(readers: Sequence[Reader], seconds: float) -> list[Reader]:
+    """The readers whose next `read` will not block; waits for one, at most so long."""
+    ready = [r for r in readers if r.has_buffered or r.error is not None or r.fileno() is None]
+    if ready:
+        return ready
+    poll = select.poll()
+    by_descriptor = {}
+    for reader in readers:
+        descriptor = reader.fileno()
+        if descriptor is not None:
+            poll.register(descriptor, select.POLLIN | select.POLLHUP | select.POLLERR)
+            by_descriptor[descriptor] = reader
+    return [by_descriptor[descriptor] for descriptor, _ in poll.poll(seconds * 1_000)]
+
+
+class _Gunzip:
+    """Undoes gzip, member after member, holding one block of each side at most, however well the archive is packed."""
+
+    def __init__(self, head: bytes, raw: Callable[[], bytes], fail: Callable[[str], None]) -> None:
+        self._pending = head
+        self._raw = raw
+        self._fail = fail
+        self._member = zlib.decompressobj(wbits=31)
+        self._ended = False
+        self._drained = True  # zlib holds no output of what it was given
+
+    @property
+    def has_pending(self) -> bool:
+        return not self._ended and (bool(self._pending) or not self._drained)
+
+    def read(self) -> bytes:
+        while not self._ended:
+            if self._member.eof:
+                self._next_member()
+                continue
+            if not self._pending and self._drained:
+                self._pending = self._raw()
+                if not self._pending:
+                    self._end("ends in the middle of a gzip archive; what it holds until there was read")
+                    break
+            try:
+                data = self._member.decompress(self._pending, READ)
+            except zlib.error as problem:
+                detail = str(problem).rpartition(": ")[2]
+                self._end(f"is damaged ({detail}); what came before the damage was read")
+                break
+            self._pending = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            self._drained = len(data) < READ
+            if data:
+                return data
+        return b""
+
+    def _next_member(self) -> None:
+        """Archives may be joined end to end, and padded with zeros."""
+        while True:
+            self._pending = self._pending.lstrip(b"\0")
+            if len(self._pending) >= len(GZIP):
+                break
+            more = self._raw()
+            if not more:
+                break
+            self._pending += more
+        if not self._pending:
+            self._end(None)
+        elif self._pending.startswith(GZIP):
+            self._member = zlib.decompressobj(wbits=31)
+            self._drained = True
+        else:
+            self._end("has bytes after its gzip archive that are no archive; they were not read")
+
+    def _end(self, message: str | None) -> None:
+        self._ended = True
+        self._pending = b""
+        if message is not None:
+            self._fail(message)

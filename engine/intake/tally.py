@@ -1,0 +1,81 @@
+"""The tally: what became of every line and event of a run, in numbers.
+
+Kept by `intake`, shown by `report.summary`. Every line is one of blank, bad and recorded; every event that a record
+yields is passed on, a duplicate, or merged into another.
+"""
+
+from collections import Counter
+
+from chainrun.engine.event import Event, Origin
+
+from .source import InputError
+
+
+class Bad:
+    """Lines that could not be used, of one cause: how many, and the first."""
+
+    __slots__ = ("count", "first")
+
+    def __init__(self, first: Origin) -> None:
+        self.count = 0
+        self.first = first
+
+    def __repr__(self) -> str:
+        return f"Bad({self.count}, first {self.first!r})"
+
+
+class Tally:
+    """Counts of one run.
+
+    inputs      inputs that were opened
+    lines       all lines; blank, bad (by cause) and recorded ones add up to it
+    silent      recorded lines that are no event of interest
+    passed      events passed on; by_format and by_kind count these
+    duplicates  events whose record had been seen byte for byte
+    merged      events that were a second record of an occurrence (a pipe's repeated starts are passed on as well)
+    late        events passed on that were older than what had been passed on before
+    unmeasured  events by host whose time may be local time, because nothing measured it
+    offsets     what was measured: microseconds from record time to true time, by host
+    errors      inputs that could not be read, or not to their end
+    """
+
+    def __init__(self) -> None:
+        self.inputs = 0
+        self.bytes = 0
+        self.lines = 0
+        self.blank = 0
+        self.recorded = 0
+        self.silent = 0
+        self.bad: dict[str, Bad] = {}
+        self.passed = 0
+        self.by_format: Counter[str] = Counter()
+        self.by_kind: Counter[str] = Counter()
+        self.duplicates = 0
+        self.merged = 0
+        self.late = 0
+        self.unmeasured: Counter[str] = Counter()
+        self.offsets: dict[str, tuple[int, ...]] = {}
+        self.errors: list[InputError] = []
+
+    @property
+    def bad_lines(self) -> int:
+        return sum(bad.count for bad in self.bad.values())
+
+    def count_bad(self, cause: str, origin: Origin) -> None:
+        bad = self.bad.get(cause)
+        if bad is None:
+            bad = self.bad[cause] = Bad(origin)
+        bad.count += 1
+
+    def count_passed(self, event: Event) -> None:
+        self.passed += 1
+        self.by_format[event.format] += 1
+        for kind in event.kinds:
+            self.by_kind[kind] += 1
+
+    def __repr__(self) -> str:
+        bad = {cause: bad.count for cause, bad in self.bad.items()}
+        return (
+            f"Tally({self.lines} lines: {self.recorded} recorded, {self.blank} blank, {bad} bad; "
+            f"{self.passed} events, {self.duplicates} duplicates, {self.merged} merged, {self.late} late)"
+        )

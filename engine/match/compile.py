@@ -1,0 +1,369 @@
+"""A checked chain becomes an automaton: states, joins, live keys, identity.
+
+Three walks. *Forward* over the elements in the order written, carrying what is known by then (`Known`: the subject, the
+captures), making states and edges. *Backward* over the states for liveness: which slots something later still asks for.
+Then the layouts are cut to what lives, and the automaton is a value.
+
+What the engine cannot run yet is refused before, by `unsupported`.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from chainrun.dsl import model
+from chainrun.dsl.model import Analytic, Chain, Element, Hop, Step
+from chainrun.dsl.types import ACTORS
+
+from .automaton import LEVEL, Automaton, Edge, Join, State
+from .conditions import needs, reads
+from .equality import same, same_plain
+from .lineage import FIELDS as LINEAGE_FIELDS
+from .unsupported import step_reads
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is known of a partial match at one place of the chain.
+
+    subject     the slot of what acts now, or None
+    introduced  whether the subject was introduced (else it is an actor, and a later actor takes its place)
+    captures    capture -> the step or alternative (by its id) that it names
+    identity    slots that tell one alert from another, of the last required step written so far
+    """
+
+    subject: str | None = None
+    introduced: bool = False
+    captures: tuple[tuple[str, int], ...] = ()
+    identity: tuple[str, ...] = ()
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """A place from which the chain goes on: a state (None: the start) and what is known there."""
+
+    state: int | None
+    known: Known
+
+
+class _Draft:
+    """States under construction: edges into each, and the slots that each edge defines."""
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+        self.edges: list[list[tuple[Edge, frozenset[str]]]] = []
+
+    def state(self, title: str) -> int:
+        self.titles.append(title)
+        self.edges.append([])
+        return len(self.titles) - 1
+
+
+def compile_chain(analytic: Analytic, chain: Chain) -> Automaton:
+    """The automaton of a checked chain in which `unsupported` finds nothing."""
+    all_steps = tuple(s for p in chain.positions for s in model.steps(p.element))
+    return _Compiler(analytic, chain, all_steps).compile()
+
+
+class _Compiler:
+    def __init__(self, analytic: Analytic, chain: Chain, all_steps: tuple[Step, ...]) -> None:
+        self.analytic = analytic
+        self.chain = chain
+        self.steps = all_steps
+        self.draft = _Draft()
+        self.optional: set[int] = set()
+        self.identity_of: dict[int, tuple[str, ...]] = {}
+
+    def compile(self) -> Automaton:
+        positions = list(self.chain.positions)
+        # a trailing optional step never delays the alert and begins no match: it is listed, not waited for
+        while len(positions) > 1 and isinstance(positions[-1].element, model.Optional):
+            self.optional.update(s.number for s in model.steps(positions.pop().element))
+        exits = [Exit(None, Known())]
+        for position in positions:
+            exits = self.element(position.element, exits, position.hop)
+        finals = {e.state: e.known.identity for e in exits if e.state is not None}
+        return self.freeze(finals)
+
+    # -- forward: elements to edges ----------------------------------------
+
+    def element(self, element: Element, exits: list[Exit], hop: Hop | None, optional: bool = False) -> list[Exit]:
+        match element:
+            case Step():
+                return self.either([(hop, element)], exits, None, optional)
+            case model.Either():
+                members = [(m_hop or hop, m) for m_hop, m in element.members]
+                if all(isinstance(m, Step) for _, m in members):
+                    return self.either(
+                        [(h, m) for h, m in members if isinstance(m, Step)], exits, element.capture, optional
+                    )
+                return [e for h, m in members for e in self.element(m, exits, h, optional)]
+            case model.All():
+                return self.all(element, exits, hop)
+            case model.Optional():
+                self.optional.update(s.number for s in model.steps(element))
+                return [*exits, *self.element(element.element, exits, hop, optional=True)]
+            case _:
+                raise AssertionError(f"not refused: {type(element).__name__}")
+
+    def either(
+        self, members: list[tuple[Hop | None, Step]], exits: list[Exit], capture: str | None, optional: bool
+    ) -> list[Exit]:
+        """Edges for one step, or for alternatives that feed one state."""
+        number = members[0][1].number
+        grouped: dict[Known, list[tuple[Exit, Hop | None, Step]]] = {}
+        for exit in exits:
+            for hop, step in members:
+                after = self.after(step, number, exit.known, hop, capture)
+                if optional:
+                    after = msgspec.structs.replace(after, identity=exit.known.identity)
+                grouped.setdefault(after, []).append((exit, hop, step))
+        result = []
+        for known, ways in grouped.items():
+            state = self.draft.state(" | ".join(dict.fromkeys(step.title for _, _, step in ways)))
+            for exit, hop, step in ways:
+                self.edge(state, exit, step, number, hop, hop, optional, capture)
+            result.append(Exit(state, known))
+        return result
+
+    def all(self, element: model.All, exits: list[Exit], hop: Hop | None) -> list[Exit]:
+        """The lattice of subsets: from each subset any missing member may come next. Every member is linked to what
+        stood before the group; only the first event is held to the hop's limits."""
+        members = element.members
+        result: list[Exit] = []
+        for before in exits:
+            required = frozenset(i for i, (_, m) in enumerate(members) if not isinstance(m, model.Optional))
+            lattice: dict[frozenset[int], list[Exit]] = {frozenset(): [before]}
+            for size in range(len(members)):
+                for done in [d for d in lattice if len(d) == size]:
+                    for i, (own, member) in enumerate(members):
+                        if i not in done:
+                            for exit in lattice[done]:
+                                self.member(lattice, before.known, exit, done, i, own, member, hop)
+            for done, ways in lattice.items():
+                if done and required <= done:
+                    result += [Exit(w.state, self.after_all(element, before.known, w.known, done)) for w in ways]
+            if not required:
+                result.append(before)
+        return result
+
+    def member(
+        self,
+        lattice: dict[frozenset[int], list[Exit]],
+        before: Known,
+        exit: Exit,
+        done: frozenset[int],
+        i: int,
+        own: Hop | None,
+        member: Element,
+        hop: Hop | None,
+    ) -> None:
+        optional = isinstance(member, model.Optional)
+        inner = member.element if isinstance(member, model.Optional) else member
+        if optional:
+            self.optional.update(s.number for s in model.steps(inner))
+        branches = inner.members if isinstance(inner, model.Either) else ((None, inner),)
+        capture = inner.capture if isinstance(inner, model.Either) else None
+        number = model.steps(inner)[0].number
+        for arrow, step in branches:
+            assert isinstance(step, Step)  # the checker allows steps and alternatives of steps
+            link = arrow or own or hop
+            # joined as if nothing of the group had matched; what it captures is added to what the others captured
+            alone = self.after(step, number, before, link, capture)
+            captures = tuple(sorted({*exit.known.captures, *alone.captures}))
+            known = msgspec.structs.replace(exit.known, captures=captures)
+            ways = lattice.setdefault(done | {i}, [])
+            same = next((w for w in ways if w.known == known), None)
+            if same is None:
+                title = " & ".join([self.draft.titles[exit.state]] if done and exit.state is not None else []) or ""
+                same = Exit(self.draft.state(f"{title} & {step.title}" if title else step.title), known)
+                ways.append(same)
+            assert same.state is not None
+            limits = hop if not done else None
+            self.edge(same.state, Exit(exit.state, exit.known), step, number, link, limits, optional, capture, before)
+
+    def after_all(self, element: model.All, before: Known, inside: Known, done: frozenset[int]) -> Known:
+        """The subject after a group: what the member written last introduced, of those that did; else what it was."""
+        subject, introduced = before.subject, before.introduced
+        identity = before.identity
+        for i, (_, member) in enumerate(element.members):
+            if i not in done:
+                continue
+            inner = member.element if isinstance(member, model.Optional) else member
+            step = model.steps(inner)[0]
+            if _introduces_actor(step):
+                subject, introduced = f"#{step.number}", True
+            elif before.subject is None and not introduced and _has_actor(step):
+                subject = f"@{step.number}"
+            if not isinstance(member, model.Optional):
+                identity = self.identity_of[step.number]
+        return msgspec.structs.replace(inside, subject=subject, introduced=introduced, identity=identity)
+
+    def after(self, step: Step, number: int, known: Known, hop: Hop | None, capture: str | None) -> Known:
+        """What is known once a step has matched."""
+        subject, introduced = known.subject, known.introduced
+        if _introduces_actor(step):
+            subject, introduced = f"#{number}", True
+        elif _has_actor(step) and (not introduced or (hop is not None and hop.arrow == "~>")):
+            subject, introduced = f"@{number}", False
+        captures = known.captures
+        for name in (step.capture, capture):
+            if name is not None:
+                captures = (*captures, (name, number))
+        self.identity_of[step.number] = identity = self.identity(step, number, known, hop)
+        return Known(subject, introduced, captures, identity)
+
+    def identity(self, step: Step, number: int, known: Known, hop: Hop | None) -> tuple[str, ...]:
+        """What a last required step hangs on: captures in its links or arguments; else the subject; else its actor."""
+        named = [link.capture for part in step.parts for link in part.links]
+        for part in step.parts:
+            for argument in part.arguments:
+                if isinstance(argument.pattern, model.FromCapture):
+                    named.append(argument.pattern.capture)
+        captures = dict(known.captures)
+        if named:
+            return tuple(
+                dict.fromkeys(f"#{captures[n]}" if self.introduces(captures[n]) else f"@{captures[n]}" for n in named)
+            )
+        if hop is not None and hop.arrow == "->" and known.subject is not None:
+            return (known.subject,)
+        return (f"@{number}",) if _has_actor(step) else ()
+
+    def introduces(self, number: int) -> bool:
+        return next(s for s in self.steps if s.number == number).introduces is not None
+
+    def edge(
+        self,
+        state: int,
+        exit: Exit,
+        step: Step,
+        number: int,
+        link: Hop | None,
+        limits: Hop | None,
+        optional: bool,
+        capture: str | None,
+        linked_to: Known | None = None,
+    ) -> None:
+        """One edge. `linked_to` is what the step is joined to where that is not what stands right before it."""
+        known = linked_to or exit.known
+        joins = tuple(self.joins(step, known, link))
+        captures = dict(known.captures)
+        read = tuple(sorted((c, f, self.slot(captures, c, f)) for c, f in step_reads(step)))
+        defines = {f"#{number}", f"@{number}", LEVEL}
+        for name in {step.capture, capture} - {None}:
+            defines |= {f"{name}.{f}" for f in self.captured_fields(str(name))}
+        edge = Edge(
+            source=exit.state,
+            step=step,
+            number=number,
+            joins=joins,
+            reads=read,
+            least=limits.least if limits and exit.state is not None else None,
+            most=limits.most if limits and exit.state is not None else None,
+            optional=optional,
+            inside=linked_to is not None and exit.known is not linked_to,
+            capture=capture,
+        )
+        self.draft.edges[state].append((edge, frozenset(defines)))
+
+    def joins(self, step: Step, known: Known, hop: Hop | None) -> Iterator[Join]:
+        captures = dict(known.captures)
+        explicit = False
+        for part in step.parts:
+            for link in part.links:
+                explicit = True
+                slot = self.entity_slot(captures, link.capture)
+                yield Join(slot, "actor" if link.word == "by" else "lineage")
+            for argument in part.arguments:
+                pattern = argument.pattern
+                if isinstance(pattern, model.FromCapture) and pattern.field is None:
+                    yield Join(self.entity_slot(captures, pattern.capture), "entity", argument.target.field)
+            for condition in (part.where, step.where):
+                yield from self.equalities(captures, condition)
+        if not explicit and known.subject is not None and hop is not None and hop.arrow == "->":
+            yield Join(known.subject, "lineage")
+
+    def equalities(self, captures: dict[str, int], condition: model.Expression | None) -> Iterator[Join]:
+        """`field == capture.field` of plain values becomes a join: one look-up instead of a scan."""
+        match condition:
+            case model.Binary(op="and"):
+                yield from self.equalities(captures, condition.left)
+                yield from self.equalities(captures, condition.right)
+            case (
+                model.Binary(op="==", left=model.Field() as f, right=model.CaptureField() as c)
+                | model.Binary(op="==", left=model.CaptureField() as c, right=model.Field() as f)
+            ):
+                plain = same(f.type, f.name) is same(c.type, c.name) is same_plain
+                if plain and f.type == c.type and not f.many and not c.many:
+                    yield Join(self.slot(captures, c.capture, c.name), "value", f.name)
+
+    def entity_slot(self, captures: dict[str, int], name: str) -> str:
+        number = captures[name]
+        return f"#{number}" if self.introduces(number) else f"@{number}"
+
+    def slot(self, captures: dict[str, int], name: str, field: str) -> str:
+        return f"{name}.{field}" if field else self.entity_slot(captures, name)
+
+    def captured_fields(self, name: str) -> frozenset[str]:
+        """The fields of a capture that anything reads: steps, and exceptions of the whole match."""
+        pairs: set[tuple[str, str]] = set()
+        for step in self.steps:
+            pairs |= step_reads(step)
+        for exclusion in self.chain.exceptions:
+            pairs |= reads(exclusion.when)
+        return frozenset(f for c, f in pairs if c == name and f)
+
+    # -- backward: liveness ------------------------------------------------
+
+    def freeze(self, finals: dict[int, tuple[str, ...]]) -> Automaton:
+        edges = self.draft.edges
+        count = len(edges)
+        live: list[set[str]] = [set() for _ in range(count)]
+        excepted = {f"{c}.{f}" for e in self.chain.exceptions for c, f in reads(e.when)}
+        level = {LEVEL} if self.optional else set()
+        for number in reversed(range(count)):
+            if number in finals:
+                live[number] |= set(finals[number]) | excepted | level
+            for target in range(number + 1, count):
+                for edge, defines in edges[target]:
+                    if edge.source == number:
+                        live[number] |= {j.slot for j in edge.joins} | {slot for _, _, slot in edge.reads}
+                        live[number] |= (live[target] - defines) | (level & live[target])
+        states = tuple(
+            State(
+                number=n,
+                title=self.draft.titles[n],
+                layout=tuple(sorted(live[n] - {LEVEL})) + ((LEVEL,) if LEVEL in live[n] else ()),
+                edges=tuple(e for e, _ in edges[n]),
+                final=n in finals,
+                identity=finals.get(n, ()),
+            )
+            for n in range(count)
+        )
+        return Automaton(
+            analytic=self.analytic.id,
+            chain=self.chain,
+            states=states,
+            steps=self.steps,
+            optional=frozenset(self.optional),
+            fields=self.fields(),
+        )
+
+    def fields(self) -> frozenset[str]:
+        wanted = set(LINEAGE_FIELDS) | set(self.chain.scope) - {"host"}
+        for step in self.steps:
+            for part in step.parts:
+                for argument in part.arguments:
+                    wanted |= needs(argument.pattern, argument.target, actor=part.kind.actor)
+                if part.where is not None:
+                    wanted |= needs(part.where, None)
+            if step.where is not None:
+                wanted |= needs(step.where, None)
+            if step.capture is not None:
+                wanted |= self.captured_fields(step.capture)
+        return frozenset(wanted)
+
+
+def _introduces_actor(step: Step) -> bool:
+    return step.introduces is not None and step.introduces.entity in ACTORS
+
+
+def _has_actor(step: Step) -> bool:
+    return step.parts[0].kind.actor is not None

@@ -1,0 +1,193 @@
+"""The interval store: partial matches with one future are one group, an append-only log of nodes in time order.
+
+A node is an event that ends a partial match: the latest possible start of any match that ends there, and the intervals
+of earlier groups that it can follow. Nothing is copied or enumerated; `evidence` walks the intervals back.
+
+    group  n0 n1 n2 n3 n4        an event that may follow n2 … n4 keeps (group, 2, 5)
+
+The latest start in such an interval is asked for at every look-up, so it is kept as *peaks*: nodes whose start no later
+node reaches; the first peak at or after the interval's beginning has the answer (a monotonic queue).
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Hashable
+
+from chainrun.dsl.model import Step
+
+from ..event import Event
+
+# The log of a flood: how many nodes of one group are kept as evidence. Detection never reads what is cut.
+LOG_LIMIT = 10_000
+
+
+class Node:
+    """`via` is the earlier node with the latest start, of those the latest: following it gives a tightest witness."""
+
+    __slots__ = ("before", "event", "group", "implicit", "start", "step", "via")
+
+    def __init__(self, event: Event, step: Step, start: int, implicit: bool = False) -> None:
+        self.event = event
+        self.step = step
+        self.start = start
+        self.implicit = implicit
+        self.before: list[Interval] = []
+        self.via: Node | None = None
+        self.group: Group | None = None
+
+    def follow(self, interval: "Interval", best: "Node") -> None:
+        """Take an interval as a predecessor; `best` is its node with the latest start."""
+        self.before.append(interval)
+        if self.via is None or best.path() > self.via.path():
+            self.via = best
+            self.start = best.start
+
+    def path(self) -> tuple[int, list[tuple[int, int]]]:
+        """What makes a witness the tightest: the latest start, then the latest events, last first; of alternatives
+        that one event satisfies, the one written first."""
+        orders = []
+        node: Node | None = self
+        while node is not None:
+            orders.append((node.event.order, -node.step.number))
+            node = node.via
+        return self.start, orders
+
+
+class Interval:
+    """Nodes `lo` to `hi` (excluded) of a group's log; or, where `group` is None, the single node `only`."""
+
+    __slots__ = ("group", "hi", "lo", "only")
+
+    def __init__(self, group: "Group | None", lo: int, hi: int, only: Node | None = None) -> None:
+        self.group = group
+        self.lo = lo
+        self.hi = hi
+        self.only = only
+
+
+class Peaks:
+    """The latest start in any suffix of a log: starts fall along the queue, times rise."""
+
+    __slots__ = ("nodes", "times")
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.times: list[int] = []
+
+    def push(self, at: int, node: Node) -> None:
+        nodes, times, start = self.nodes, self.times, node.start
+        while nodes and nodes[-1].start <= start:
+            nodes.pop()
+            times.pop()
+        nodes.append(node)
+        times.append(at)
+
+    def best(self, since: int | None) -> Node | None:
+        """The node with the latest start not before `since`; of equals the latest."""
+        times = self.times
+        if not times:
+            return None
+        if since is None or times[0] >= since:
+            return self.nodes[0]
+        at = bisect_left(times, since)
+        return self.nodes[at] if at < len(times) else None
+
+
+class Delayed:
+    """Peaks of the part of a log that is at least a minimum gap old; asked at rising times only."""
+
+    __slots__ = ("peaks", "taken")
+
+    def __init__(self) -> None:
+        self.peaks = Peaks()
+        self.taken = 0
+
+    def advance(self, group: "Group", hi: int) -> None:
+        for index in range(max(self.taken, group.first), hi):
+            self.peaks.push(group.times[index - group.first], group.nodes[index - group.first])
+        self.taken = max(self.taken, hi)
+
+
+class Group:
+    """All partial matches in one state with one live key.
+
+    first   the index of the oldest node still in the log; `end` is one past the newest
+    times   the nodes' event times, rising
+    whole   the log is never cut, since a minimum gap will ask for its middle
+    """
+
+    __slots__ = ("cut", "delayed", "first", "key", "nodes", "peaks", "scope", "state", "times", "whole")
+
+    def __init__(self, state: int, scope: Hashable, key: tuple[Hashable, ...], whole: bool = False) -> None:
+        self.state = state
+        self.scope = scope
+        self.key = key
+        self.nodes: list[Node] = []
+        self.times: list[int] = []
+        self.first = 0
+        self.whole = whole
+        self.cut = False
+        self.peaks = Peaks()
+        self.delayed: dict[int, Delayed] | None = None
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.nodes)
+
+    def append(self, node: Node) -> None:
+        node.group = self
+        # a late event stands in the log where it arrived; its start is its own
+        at = node.event.time
+        if self.times and self.times[-1] > at:
+            at = self.times[-1]
+        self.peaks.push(at, node)
+        self.nodes.append(node)
+        self.times.append(at)
+        if len(self.nodes) > LOG_LIMIT and not self.whole:
+            self._forget(LOG_LIMIT // 2)
+            self.cut = True
+
+    def interval(self, at: int, least: int | None, most: int | None, edge: int) -> tuple[Interval, Node] | None:
+        """What an event at `at` can follow here within the hop's limits, and its node with the latest start."""
+        since = None if most is None else at - most
+        hi = self.first + len(self.nodes)
+        if self.times and self.times[-1] > at:
+            return self._interval_behind(at, at - (least or 0), since)
+        if least:
+            hi = self.first + bisect_right(self.times, at - least)
+            if self.delayed is None:
+                self.delayed = {}
+            delayed = self.delayed.setdefault(edge, Delayed())
+            delayed.advance(self, hi)
+            best = delayed.peaks.best(since)
+        else:
+            best = self.peaks.best(since)
+        if best is None:
+            return None
+        lo = self.first if since is None else self.first + bisect_left(self.times, since)
+        return Interval(self, lo, hi), best
+
+    def _interval_behind(self, at: int, until: int, since: int | None) -> tuple[Interval, Node] | None:
+        """The same for a late event, which must not follow what happened after it: a scan of the log, newest first."""
+        hi = bisect_right(self.times, until)
+        lo = 0 if since is None else bisect_left(self.times, since)
+        best = max(self.nodes[lo:hi], key=lambda n: (n.start, n.event.order), default=None)
+        return None if best is None else (Interval(self, self.first + lo, self.first + hi), best)
+
+    def is_dead(self, horizon: int) -> bool:
+        """Whether every partial match here began before `horizon`."""
+        return self.peaks.nodes[0].start < horizon
+
+    def trim(self, horizon: int) -> None:
+        """Drop nodes that happened before `horizon` from the log."""
+        dead = bisect_left(self.times, horizon)
+        if dead:
+            self._forget(dead)
+        peaks = self.peaks
+        while peaks.nodes[-1].start < horizon:
+            peaks.nodes.pop()
+            peaks.times.pop()
+
+    def _forget(self, count: int) -> None:
+        del self.nodes[:count]
+        del self.times[:count]
+        self.first += count

@@ -1,0 +1,220 @@
+"""Who started whom: one process table a host.
+
+A process's identity is the telemetry's own stable id (ProcessGuid, entity id) or, without one, its pid between its
+start and its end or the pid's reuse. Sources that name one process differently meet in one row. `place` says whose event an
+event is; ancestors are walked on look-up and never copied down, so that a fork bomb or a late start costs nothing.
+"""
+
+from collections.abc import Iterator
+
+from ..event import Event
+from ..intake.kinds import is_open_start
+from ..process import Process
+
+FIELDS = (
+    "process.entity_id",
+    "process.pid",
+    "process.name",
+    "process.executable",
+    "process.command_line",
+    "process.parent.entity_id",
+    "process.parent.pid",
+    "process.parent.name",
+    "process.parent.executable",
+    "process.parent.command_line",
+)
+
+STARTS = frozenset({"spawn", "start-again"})
+SECOND = 1_000_000
+
+# Two records of one start may differ by this much: one source may write whole seconds.
+SAME_START = 2 * SECOND
+
+# A walk up stops here; real ancestries are below a hundred, a forged one must not cost more than this.
+DEPTH_LIMIT = 4096
+
+
+def ancestry(process: Process | None) -> Iterator[Process]:
+    """The process itself, its parent, and so on up."""
+    for _ in range(DEPTH_LIMIT):
+        if process is None:
+            return
+        yield process
+        process = process.parent
+
+
+class Lineage:
+    """The process tables of all hosts. Printable: `str(lineage)` draws every host's forest."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, _Host] = {}
+        self.count = 0
+
+    def place(self, event: Event) -> None:
+        """Set the event's `process`, `parent` and `actor`, creating and filling rows as needed."""
+        host = self.hosts.get(event.host)
+        if host is None:
+            host = self.hosts[event.host] = _Host(self, event.host)
+        host.place(event)
+
+    def __str__(self) -> str:
+        lines = []
+        for name, host in sorted(self.hosts.items()):
+            lines.append(name)
+            for row in host.rows():
+                depth = sum(1 for _ in ancestry(row.parent))
+                lines.append(f"{'  ' * (depth + 1)}{row.name} pid={row.pid} id={row.entity_id}")
+        return "\n".join(lines)
+
+
+class _Host:
+    def __init__(self, lineage: Lineage, name: str) -> None:
+        self.lineage = lineage
+        self.name = name
+        self.by_id: dict[str, Process] = {}
+        self.by_pid: dict[int, Process] = {}
+
+    def rows(self) -> list[Process]:
+        return sorted({*self.by_id.values(), *self.by_pid.values()}, key=lambda p: p.number)
+
+    def place(self, event: Event) -> None:
+        fields = event.fields
+        if not event.kinds.isdisjoint(STARTS):
+            self.start(event)
+            return
+        process = self.acting(
+            fields.get("process.entity_id"),
+            fields.get("process.pid"),
+            fields.get("process.name"),
+            fields.get("process.executable"),
+            event.time,
+        )
+        event.process = event.actor = process
+        if process is not None:
+            event.parent = process.parent
+            if "exit" in event.kinds:
+                process.end = event.time
+
+    def start(self, event: Event) -> None:
+        fields = event.fields
+        parent = self.acting(
+            fields.get("process.parent.entity_id"),
+            fields.get("process.parent.pid"),
+            fields.get("process.parent.name"),
+            fields.get("process.parent.executable"),
+            event.time,
+        )
+        if parent is not None and parent.command_line is None:
+            parent.command_line = fields.get("process.parent.command_line")
+        process = self.started(event, parent)
+        event.process = process
+        event.parent = event.actor = parent
+        if process is None:
+            return
+        if process.start is None or event.time < process.start:
+            process.start = event.time
+        if process.command_line is None:
+            process.command_line = fields.get("process.command_line")
+        if process.parent is None and parent is not None and all(p is not process for p in ancestry(parent)):
+            process.parent = parent
+        # some telemetry names only the parent's pid: whether the start is an `open` is known only here
+        if (
+            "spawn" in event.kinds
+            and "open" not in event.kinds
+            and "process.parent.name" not in fields
+            and is_open_start(process.name, parent.name if parent else None)
+        ):
+            event.kinds = event.kinds | {"open"}
+
+    def started(self, event: Event, parent: Process | None) -> Process | None:
+        """The row of a process that an event shows starting: one already seen, or a new one."""
+        fields = event.fields
+        entity_id = fields.get("process.entity_id")
+        pid = fields.get("process.pid")
+        name = fields.get("process.name")
+        executable = fields.get("process.executable")
+        row = self.by_id.get(entity_id) if entity_id is not None else None
+        if row is None and pid is not None:
+            known = self.by_pid.get(pid)
+            if known is not None and self.is_same_start(known, event, entity_id, name):
+                row = known
+        if row is None:
+            if entity_id is None and pid is None:
+                return self.row(None, None, name, executable)
+            row = self.row(entity_id, pid, name, executable)
+            if pid is not None:
+                self.by_pid[pid] = row
+        self.fill(row, entity_id, pid, name, executable)
+        return row
+
+    @staticmethod
+    def is_same_start(known: Process, event: Event, entity_id: str | None, name: str | None) -> bool:
+        """Whether a start on this pid is that of the row already there, rather than the pid's reuse."""
+        if known.entity_id is not None and entity_id is not None:
+            return False
+        if not _agree(known.name, name):
+            return False
+        if known.start is None:
+            # seen acting before its start was read: one process, if its records are not in order
+            return known.end is None and known.seen >= event.time - SAME_START
+        return abs(known.start - event.time) <= SAME_START
+
+    def acting(
+        self, entity_id: str | None, pid: int | None, name: str | None, executable: str | None, at: int
+    ) -> Process | None:
+        """The row of a process that acts, or is named as a parent, at a time."""
+        row: Process | None = None
+        if entity_id is not None:
+            row = self.by_id.get(entity_id)
+            if row is None and pid is not None:
+                known = self.by_pid.get(pid)
+                if known is not None and known.entity_id is None and _alive(known, at) and _agree(known.name, name):
+                    row = known
+        elif pid is not None:
+            known = self.by_pid.get(pid)
+            if known is not None and _agree(known.name, name) and (_alive(known, at) or name is not None):
+                row = known
+        if row is None:
+            if entity_id is None and (pid is None or pid == 0):
+                return None  # pid 0 is the idle process: nothing descends from it
+            row = self.row(entity_id, pid, name, executable)
+            row.seen = at
+            if pid is not None:
+                current = self.by_pid.get(pid)
+                if current is None or not _alive(current, at) or not _agree(current.name, name):
+                    self.by_pid[pid] = row
+        self.fill(row, entity_id, pid, name, executable)
+        return row
+
+    def row(self, entity_id: str | None, pid: int | None, name: str | None, executable: str | None) -> Process:
+        self.lineage.count += 1
+        row = Process(self.lineage.count, self.name)
+        if entity_id is not None:
+            self.by_id[entity_id] = row
+        self.fill(row, entity_id, pid, name, executable)
+        return row
+
+    def fill(
+        self, row: Process, entity_id: str | None, pid: int | None, name: str | None, executable: str | None
+    ) -> None:
+        """Complete what the row does not know yet."""
+        if row.entity_id is None and entity_id is not None:
+            row.entity_id = entity_id
+            self.by_id[entity_id] = row
+        if row.pid is None and pid is not None:
+            row.pid = pid
+            if pid not in self.by_pid:
+                self.by_pid[pid] = row
+        if row.name is None:
+            row.name = name
+        if row.executable is None:
+            row.executable = executable
+
+
+def _alive(row: Process, at: int) -> bool:
+    return (row.end is None or at <= row.end) and (row.start is None or row.start - SAME_START <= at)
+
+
+def _agree(a: str | None, b: str | None) -> bool:
+    """Whether two names can be of one process: one process is `Explorer.EXE` here and `explorer.exe` there."""
+    return a is None or b is None or a.casefold() == b.casefold()

@@ -1,0 +1,137 @@
+"""A run: analytics over inputs, alerts out; what happened on the way is told afterwards.
+
+    run = Run(analytics, ["events.jsonl"])
+    for alert in run: ...
+    run.tally, run.funnels, run.is_complete
+
+Everything that the command line decides about a run is an option here, so that a library user can decide it too.
+Nothing is printed, and no exit code is chosen.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import msgspec
+from chainrun.dsl.model import Analytic
+from chainrun.dsl.nearest import nearest
+
+from .engine import Engine
+from .formats import Format, FormatError, load_formats
+from .formats.spec import Fault
+from .intake.intake import Intake
+from .intake.normalise import Normaliser
+from .intake.tally import Tally
+from .library import load_all
+from .report.alert import Alert
+from .report.funnel import Funnel, funnels
+from .report.phrase import FIELDS as SHOWN
+
+# What lineage and the names of addresses must see of every host, whatever the chains ask for.
+_LIVES = frozenset({"spawn", "exit", "resolve"})
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How to run.
+
+    evidence        how many events of a step an alert lists in full
+    raw             whether an alert's witnesses carry the record as it came
+    host            the host of records that name none; without it, the input's name
+    lateness        microseconds that a pipe's events may be out of order
+    telemetry       names of the formats that may be read; none: all
+    telemetry_files format files of one's own, tried before the shipped ones
+    """
+
+    evidence: int = 20
+    raw: bool = True
+    host: str | None = None
+    lateness: int | None = None
+    telemetry: tuple[str, ...] = ()
+    telemetry_files: tuple[str, ...] = ()
+
+
+class Run:
+    """One run, to be iterated once. Raises FormatError at once where the telemetry formats cannot be had."""
+
+    def __init__(
+        self,
+        analytics: Sequence[Analytic],
+        inputs: Sequence[str],
+        options: Options | None = None,
+        *,
+        stdin: IO[bytes] | int = 0,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        options = options or Options()
+        self.engine = Engine(analytics, evidence=options.evidence, raw=options.raw)
+        kinds = self.engine.kinds
+        normaliser = Normaliser(
+            choose_formats(options.telemetry, options.telemetry_files),
+            wanted=self.engine.fields | SHOWN,
+            needed_kinds=None if kinds is None else kinds | _LIVES,
+        )
+        self._intake = Intake(
+            inputs, normaliser, lateness=options.lateness, host=options.host, stdin=stdin, on_progress=on_progress
+        )
+        self._raised: Counter[tuple[str, str]] = Counter()
+
+    def __iter__(self) -> Iterator[Alert]:
+        for event in self._intake:
+            for alert in self.engine.feed(event):
+                self._raised[alert.analytic, alert.chain] += 1
+                yield alert
+
+    def stop(self) -> None:
+        """Reads no further; what has been read is finished. May be called from a signal handler."""
+        self._intake.stop()
+
+    @property
+    def alerts(self) -> int:
+        """How many alerts there have been."""
+        return self._raised.total()
+
+    @property
+    def tally(self) -> Tally:
+        return self._intake.tally
+
+    @property
+    def funnels(self) -> tuple[Funnel, ...]:
+        return funnels(self.engine, self._raised)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every input was read to its end."""
+        return not self.tally.errors
+
+
+def run(
+    chains: Analytic | str | Path | Sequence[Analytic | str | Path],
+    inputs: str | Path | Sequence[str | Path],
+    options: Options | None = None,
+) -> Run:
+    """A run of chains, loaded or named, over files, folders and globs of telemetry; iterate it for its alerts.
+
+    Raises `ChainError` where a named chain does not check, `FormatError` where a telemetry format cannot be had.
+    """
+    given = [chains] if isinstance(chains, Analytic | str | Path) else list(chains)
+    named = [c for c in given if not isinstance(c, Analytic)]
+    loaded = [c for c in given if isinstance(c, Analytic)]
+    analytics = [*loaded, *(load_all(named) if named else ())]
+    names = [inputs] if isinstance(inputs, str | Path) else inputs
+    return Run(analytics, [str(name) for name in names], options)
+
+
+def choose_formats(names: Sequence[str] = (), files: Sequence[str] = ()) -> tuple[Format, ...]:
+    """The telemetry formats to read: one's own from files, and the shipped ones, or those of them that are named."""
+    formats = load_formats(tuple(Path(f) for f in files))
+    known = {f.name for f in formats}
+    faults = []
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"; did you mean `{near}`?" if near else "; `chainrun formats` lists them"
+            faults.append(Fault("--telemetry", name, f"no telemetry format has this name{hint}"))
+    if faults:
+        raise FormatError(faults)
+    return tuple(f for f in formats if not names or f.name in names)

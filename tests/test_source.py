@@ -1,0 +1,286 @@
+"""Bytes to lines: inputs as users name them, archives whole and broken, lines cut anywhere."""
+
+import gzip
+import io
+import os
+import threading
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from chainrun.engine.intake.lines import Line, Splitter
+from chainrun.engine.intake.source import READ, Input, InputError, Reader, find_inputs, wait
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def names(inputs: list[Input]) -> list[str]:
+    return [i.name for i in inputs]
+
+
+def read_all(path: Path) -> tuple[bytes, InputError | None]:
+    reader = Reader(Input(str(path), 0, path.stat().st_size))
+    data = b""
+    while chunk := reader.read():
+        data += chunk
+    reader.close()
+    return data, reader.error
+
+
+def split(*chunks: bytes, longest: int = 1 << 20) -> list[Line]:
+    splitter = Splitter(longest)
+    lines = [line for chunk in chunks for line in splitter.feed(chunk)]
+    return lines + list(splitter.end())
+
+
+# -- what names stand for ----------------------------------------
+
+
+def test_inputs_come_in_the_order_given_and_each_once(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a.jsonl"):
+        (tmp_path / name).write_text("{}\n")
+    b, a = str(tmp_path / "b.jsonl"), str(tmp_path / "a.jsonl")
+    inputs, errors = find_inputs([b, a, b])
+    assert names(inputs) == [b, a]
+    assert [i.rank for i in inputs] == [0, 1]
+    assert errors == []
+
+
+def test_a_folder_gives_its_telemetry_sorted_with_the_folders_below_and_nothing_hidden(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / ".git").mkdir()
+    for name in ("z.log", "a.json", "m.NDJSON", "deep/c.jsonl.gz", "notes.txt", ".hidden.json", ".git/x.json"):
+        (tmp_path / name).write_text("")
+    inputs, _ = find_inputs([str(tmp_path)])
+    assert [str(Path(n).relative_to(tmp_path)) for n in names(inputs)] == [
+        "a.json",
+        "deep/c.jsonl.gz",
+        "m.NDJSON",
+        "z.log",
+    ]
+
+
+def test_a_glob_that_the_shell_left_alone_is_expanded(tmp_path: Path) -> None:
+    for name in ("2.jsonl", "1.jsonl", "1.txt"):
+        (tmp_path / name).write_text("")
+    inputs, _ = find_inputs([str(tmp_path / "*.jsonl")])
+    assert [Path(n).name for n in names(inputs)] == ["1.jsonl", "2.jsonl"]
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> None:
+    file = tmp_path / "a[1].jsonl"
+    file.write_text("")
+    assert names(find_inputs([str(file)])[0]) == [str(file)]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("absent.jsonl", "does not exist"),
+        ("*.jsonl", "matches no file"),
+        ("empty", "holds no .json, .jsonl, .ndjson or .log, nor any .gz of them"),
+        ("nul\0.json", "cannot be read: embedded null byte"),
+    ],
+)
+def test_what_cannot_be_found_is_an_error_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "good.json").write_text("")
+    inputs, errors = find_inputs([name, "good.json"])
+    assert names(inputs) == ["good.json"]
+    assert errors == [InputError(name, message)]
+
+
+def test_no_name_is_standard_input_which_may_be_a_file_or_a_pipe(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b"{}\n")
+    with file.open("rb") as stdin:
+        assert find_inputs([], stdin)[0] == [Input("-", 0, 3)]
+    assert find_inputs(["-", "-"], io.BytesIO(b"{}"))[0] == [Input("-", 0, None)]
+    reading, writing = os.pipe()
+    assert find_inputs(["-"], reading)[0][0].is_pipe
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_file_that_vanished_is_an_error_of_its_reader(tmp_path: Path) -> None:
+    reader = Reader(Input(str(tmp_path / "gone"), 0, 1))
+    assert reader.read() == b""
+    assert reader.error == InputError(str(tmp_path / "gone"), "does not exist")
+
+
+# -- archives ----------------------------------------
+
+TEXT = b"".join(b'{"line": %d, "padding": "%s"}\n' % (n, b"x" * (n % 97)) for n in range(40_000))
+
+
+def test_gzip_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(gzip.compress(TEXT))
+    assert read_all(file) == (TEXT, None)
+
+
+def test_joined_archives_and_zero_padding_are_one_text(tmp_path: Path) -> None:
+    file = tmp_path / "a.gz"
+    file.write_bytes(gzip.compress(TEXT) + gzip.compress(b"") + b"\0" * 512 + gzip.compress(b"last") + b"\0" * 7)
+    assert read_all(file) == (TEXT + b"last", None)
+
+
+@pytest.mark.parametrize("missing", [1, 4, 8, 9, 100, 5_000])
+def test_a_truncated_archive_gives_what_it_holds_and_an_error(tmp_path: Path, missing: int) -> None:
+    file = tmp_path / "a.gz"
+    file.write_bytes(gzip.compress(TEXT)[:-missing])
+    data, error = read_all(file)
+    assert TEXT.startswith(data)
+    assert len(data) > len(TEXT) // 2
+    assert error is not None
+    assert error.message == "ends in the middle of a gzip archive; what it holds until there was read"
+
+
+def test_every_cut_of_a_small_archive_is_noticed(tmp_path: Path) -> None:
+    whole = gzip.compress(b'{"a": 1}\n')
+    file = tmp_path / "a.gz"
+    for length in range(2, len(whole)):
+        file.write_bytes(whole[:length])
+        assert read_all(file)[1] is not None
+
+
+def test_a_damaged_archive_gives_what_came_before(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(TEXT))
+    packed[-6] ^= 0xFF  # the checksum
+    file = tmp_path / "a.gz"
+    file.write_bytes(packed)
+    data, error = read_all(file)
+    assert TEXT.startswith(data)
+    assert error is not None
+    assert error.message == "is damaged (incorrect data check); what came before the damage was read"
+
+
+def test_bytes_after_an_archive_are_reported(tmp_path: Path) -> None:
+    file = tmp_path / "a.gz"
+    file.write_bytes(gzip.compress(TEXT) + b"{}\n")
+    data, error = read_all(file)
+    assert data == TEXT
+    assert error is not None
+    assert "after its gzip archive" in error.message
+
+
+def test_a_bomb_comes_in_blocks(tmp_path: Path) -> None:
+    file = tmp_path / "a.gz"
+    file.write_bytes(gzip.compress(b"\0" * (64 << 20)))
+    reader = Reader(Input(str(file), 0, None))
+    sizes = []
+    while chunk := reader.read():
+        sizes.append(len(chunk))
+    reader.close()
+    assert sum(sizes) == 64 << 20
+    assert max(sizes) <= READ
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (b"BZh91AY", "is a bzip2 archive"),
+        (b"\x28\xb5\x2f\xfd\x00", "is a zstd archive"),
+        (b"ElfFile\x00\x00", "is a binary Windows event log"),
+        (b"\xff\xfe{\x00}\x00", "is UTF-16 text"),
+    ],
+)
+def test_a_file_of_another_sort_is_refused_with_the_way_out(tmp_path: Path, head: bytes, message: str) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(head)
+    data, error = read_all(file)
+    assert data == b""
+    assert error is not None
+    assert error.message.startswith(message)
+
+
+def test_an_archive_over_a_pipe_that_gives_one_byte_at_a_time() -> None:
+    class Slow(io.BytesIO):
+        def read1(self, size: int | None = -1, /) -> bytes:
+            return super().read1(1)
+
+    reader = Reader(Input("-", 0, None), Slow(gzip.compress(b"one\ntwo\n")))
+    data = b""
+    while chunk := reader.read():
+        data += chunk
+    assert data == b"one\ntwo\n"
+    assert reader.error is None
+
+
+# -- pipes ----------------------------------------
+
+
+def test_a_slow_pipe_is_read_without_waiting_for_a_full_block() -> None:
+    reading, writing = os.pipe()
+    reader = Reader(Input("-", 0, None), reading)
+    os.write(writing, b"{")
+    assert reader.read() == b"{"
+    assert wait([reader], 0) == []
+    os.write(writing, b"}\n")
+    assert wait([reader], 0) == [reader]
+    assert reader.read() == b"}\n"
+    closing = threading.Timer(0.05, os.close, [writing])
+    closing.start()
+    assert wait([reader], 10) == [reader]
+    assert reader.read() == b""
+    closing.join()
+    os.close(reading)
+
+
+# -- lines ----------------------------------------
+
+
+def test_lines_have_numbers_and_offsets() -> None:
+    assert split(b"one\n\ntwo\r\nthree") == [(1, 0, b"one"), (2, 4, b""), (3, 5, b"two"), (4, 10, b"three")]
+
+
+def test_only_a_line_feed_ends_a_line() -> None:
+    text = "a\x0b\x0c\x1c\x85\u2028b\rc".encode()
+    assert split(text) == [(1, 0, text)]
+
+
+def test_nul_and_invalid_utf_8_are_the_decoders_business() -> None:
+    assert split(b"\0\n\xff\xfe\n") == [(1, 0, b"\0"), (2, 2, b"\xff\xfe")]
+
+
+def test_a_byte_order_mark_before_the_first_line_is_not_part_of_it() -> None:
+    assert split(b"\xef\xbb\xbf{}\n\xef\xbb\xbf{}\n") == [(1, 0, b"{}"), (2, 6, b"\xef\xbb\xbf{}")]
+
+
+def test_a_line_at_the_limit_is_kept_and_one_byte_more_is_not() -> None:
+    assert split(b"1234\n12345\nab\n", longest=4) == [(1, 0, b"1234"), (2, 5, None), (3, 11, b"ab")]
+
+
+def test_a_line_that_never_ends_is_not_held() -> None:
+    splitter = Splitter(100)
+    for _ in range(1_000):
+        assert list(splitter.feed(b"x" * 99)) == []
+        assert sum(map(len, splitter._parts)) <= 100
+    assert list(splitter.feed(b"\nnext\n")) == [(1, 0, None), (2, 99_001, b"next")]
+    assert list(splitter.end()) == []
+
+
+TEXTS = st.lists(st.sampled_from([b"\n", b"\r\n", b"\r", b"", b"{}", b"\xef\xbb\xbf", b"\0", b"\xff", b"longer"]))
+
+
+@given(parts=TEXTS, cuts=st.lists(st.integers(0, 60)))
+def test_however_a_text_is_cut_its_lines_are_the_same(parts: list[bytes], cuts: list[int]) -> None:
+    text = b"".join(parts)
+    places = sorted({0, len(text), *(c for c in cuts if c < len(text))})
+    chunks = [text[a:b] for a, b in pairwise(places)]
+    assert split(*chunks, longest=7) == split(text, longest=7)
+
+
+@given(parts=TEXTS)
+def test_offsets_point_at_the_lines(parts: list[bytes]) -> None:
+    text = b"".join(parts)
+    lines = split(text)
+    assert [number for number, _, _ in lines] == list(range(1, len(lines) + 1))
+    for number, offset, line in lines:
+        assert line is not None
+        at = offset + 3 if number == 1 and text.startswith(b"\xef\xbb\xbf") else offset
+        assert text[at : at + len(line)] == line
+        assert offset == 0 or text[offset - 1 : offset] == b"\n"
