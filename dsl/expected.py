@@ -35,6 +35,14 @@ OPERATORS = (
 COMPARISON = r"==|!=|<=|>=|<|>|in|like|matches|contains"
 TABLE = (
     Row(
+        "C122",
+        "a set stands in braces",
+        "parentheses hold one condition",
+        came=",",
+        inside="condition",
+        help="write `in {{ a, b }}`",
+    ),
+    Row(
         "C116",
         "an arrow's limit is a duration or a parameter",
         "expected `30s`, or `10s..5m`",

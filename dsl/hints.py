@@ -77,11 +77,12 @@ def _in_set(t: Trouble) -> Hint | None:
         )
     quoted = f"'{words}'" if "\\" in words else f'"{words}"'
     commas = ", ".join(words.split())
+    helps = (f"one word: `{quoted}`", f"several: `{commas}`") if len(words) < 80 else ()
     return answer(
         "C120",
         "words of a set are separated by commas",
         Label(both, "one word, or several?"),
-        helps=(f"one word: `{quoted}`", f"several: `{commas}`"),
+        helps=helps,
         feeds=(),
         resume=both.end,
     )
@@ -102,13 +103,13 @@ def _unclosed(t: Trouble) -> Hint | None:
     partner = {"{": "}", "(": ")", "[": "]"}[str(bracket)]
     marks = [Label(Span(start, start + 1), "opened here and nowhere closed")]
     inside = t.text[start : t.at]
-    if t.inside == "set" and (eaten := re.search(r"(?<=[^\s,{}])#", inside)):
-        at = start + eaten.start()
-        marks.append(Label(Span(at, at + 1), "this begins a comment; a word that holds `#` is quoted"))
     here = Span(t.last.end, t.last.end)
-    return answer(
-        "C104", f"this `{bracket}` is not closed", *marks, fix=Fix(here, f" {partner}" if partner == "}" else partner)
-    )
+    fix = Fix(here, f" {partner}" if partner == "}" else partner)
+    if t.inside == "set" and (eaten := re.search(r"""([^\s,{}"'#]+)#[^\s,{}"']*""", inside)):
+        at = start + eaten.end(1)
+        marks.append(Label(Span(at, at + 1), "this begins a comment; a word that holds `#` is quoted"))
+        fix = Fix(Span(start + eaten.start(), start + eaten.end()), f"'{eaten[0]}'")
+    return answer("C104", f"this `{bracket}` is not closed", *marks, fix=fix)
 
 
 # -- chains ----------------------------------------
@@ -118,6 +119,8 @@ def _second_chain(t: Trouble) -> Hint | None:
     """A step where neither an arrow nor a clause has led."""
     starts = t.came in ("(", "!") or (t.sort == "name" and t.came not in RESERVED)
     if not starts or t.opened or not {"CHAIN", "EXCEPT"} & t.accepts:
+        return None
+    if "." in t.came and "ARROW" not in t.accepts:
         return None
     steps = [v for v in t.stack if isinstance(v, tree.Element)]
     if "ARROW" in t.accepts:

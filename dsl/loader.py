@@ -8,8 +8,9 @@ from pathlib import Path
 from .check import check
 from .diagnostic import ChainError, Diagnostic, Label
 from .model import Analytic
-from .overrides import Overrides, refuse_unknown, site
+from .overrides import Overrides, refuse_unknown
 from .parser import decode, parse
+from .site import site
 from .source import Source, Span
 
 

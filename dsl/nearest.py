@@ -26,8 +26,10 @@ def edits(a: str, b: str) -> int:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` is a slip away from: one edit up to 5 characters, two up to 10, then three; names of two
-    characters have to begin alike, those of one are never completed."""
+    """The known name that `name` is a slip away from: one edit up to 5 characters, two up to 10, then three.
+
+    Names of two characters have to begin alike; a single character is never completed.
+    """
     folded = name.casefold()
     allowed = 0 if len(name) < 2 else 1 if len(name) <= 5 else 2 if len(name) <= 10 else 3
     best: tuple[int, str] | None = None

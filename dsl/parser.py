@@ -37,8 +37,9 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+"
 )
 _NEXT_DECLARATION = re.compile(
-    r"""^[ \t]*(?: (?:analytic|param)[ \t]+[A-Za-z_] | (?:kind|chain)[ \t]+\w+[ \t]*: | (?:except|test)[ \t]+["']
-                 | severity[ \t]+\w+[ \t]+when\b | [A-Za-z_]\w*[ \t]*=(?!=) )
+    r"""^[ \t]*(?: (?:analytic|param)[ \t]+[A-Za-z_] | (?:kind|chain)[ \t]+\w+[ \t]*:
+                 | (?:except|test)[ \t]+(?:["']|when\b|on\b) | severity[ \t]+\w+[ \t]+when\b
+                 | [A-Za-z_]\w*[ \t]*=(?!=) )
       | ^[A-Za-z_(!][^\n]*[-~]> | ^[A-Za-z_][^\n]*\n[ \t]*[-~]>""",
     re.M | re.X,
 )

@@ -163,18 +163,37 @@ def _head(entry: tree.Parameter | tree.KindDeclaration) -> str:
 
 
 def _lines(entry: Entry, comments: Sequence[tree.Comment], column: int) -> list[str]:
-    inner = any(c.span.start < entry.span.end for c in comments) and not isinstance(entry, tree.Test)
-    units = list(_units(entry, column, inner))
-    held: list[list[tree.Comment]] = [[] for _ in units]
-    for comment in comments:
-        held[_holder(units, comment)].append(comment)
+    units = list(_units(entry, column, inner=bool(comments)))
+    held = _hold(units, comments)
+    if comments and not _any_inside(held):
+        units = list(_units(entry, column, inner=False))
+        held = _hold(units, comments)
     lines: list[str] = []
     for unit, here in zip(units, held, strict=True):
-        tail = here.pop() if here and not here[-1].own_line else None
+        tail = here.pop() if _ends(here) else None
         lines += [" " * unit.indent + c.text for c in here]
         text = " " * unit.indent + unit.text
         lines += (f"{text}  {tail.text}" if tail else text).split("\n")
     return lines
+
+
+def _hold(units: Sequence[Unit], comments: Sequence[tree.Comment]) -> list[list[tree.Comment]]:
+    """Each unit's comments: those before it, and last the one at its end."""
+    held: list[list[tree.Comment]] = [[] for _ in units]
+    for comment in comments:
+        held[_holder(units, comment)].append(comment)
+    return held
+
+
+def _any_inside(held: Sequence[Sequence[tree.Comment]]) -> bool:
+    """Whether a comment stands anywhere but before the whole entry or at its end."""
+    if len(held) == 1:
+        return False
+    return any(held[1:-1]) or _ends(held[0]) or len(held[-1]) > 1 or any(c.own_line for c in held[-1])
+
+
+def _ends(comments: Sequence[tree.Comment]) -> bool:
+    return bool(comments) and not comments[-1].own_line
 
 
 def _holder(units: Sequence[Unit], comment: tree.Comment) -> int:

@@ -91,7 +91,7 @@ class _Page:
         rows.append(self._gutter())
         rows += [self._remark("note", note) for note in d.notes]
         rows += [self._remark("help", text) for text in (*d.helps, f"`chainrun help {d.code}`")]
-        if d.fix and not any(f"`{d.fix.text.strip()}`" in label.message for label in d.labels):
+        if d.fix and len(d.fix.text) < WIDEST and not any(f"`{d.fix.text.strip()}`" in label.message for label in d.labels):
             rows += self._mend(d.fix)
         return "\n".join(row.rstrip() for row in rows) + "\n"
 

@@ -409,7 +409,8 @@ def test_a_map_read_at_a_field_is_that_words_set(operator: str, image: Any, valu
 # -- the raw record ----------------------------------------
 
 RECORD = b"""{"EventID": 4624, "Text": "4624", "A.B": "exact", "A": {"B": "nested", "C": {"D": 1}},
- "x": {"y.z": [1, 2]}, "list": [{"k": "a"}, {"k": "b"}, {}, 7], "t": true, "null": null, "deep": {"list": ["a", null]}, "object": {"a": 1}}"""
+ "x": {"y.z": [1, 2]},
+ "list": [{"k": "a"}, {"k": "b"}, {}, 7], "t": true, "null": null, "deep": {"list": ["a", null]}, "object": {"a": 1}}"""
 RAW: list[tuple[str, str, Expression, bool | None]] = [
     ("EventID", "==", lit(4624), True),
     ("EventID", "==", lit("4624"), True),

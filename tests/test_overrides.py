@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-
 from chainrun.dsl import model
 from chainrun.dsl.check import check
 from chainrun.dsl.diagnostic import ChainError, Diagnostic
 from chainrun.dsl.loader import load
-from chainrun.dsl.overrides import Overrides, command_line, refuse_unknown, site
+from chainrun.dsl.overrides import Overrides, command_line, refuse_unknown
 from chainrun.dsl.parser import parse
+from chainrun.dsl.site import site
 from chainrun.dsl.source import Source
 
 FILE = """
@@ -215,6 +215,12 @@ def test_exceptions_of_a_site_file_join_those_of_the_chain() -> None:
     chain = check(parse(source), source, overrides)[0].chains[0]
     assert [(e.reason, e.owner) for e in chain.exceptions] == [("Jamf", "it")]
     assert [e.reason for e in model.steps(chain.positions[1].element)[0].exceptions] == ["lab"]
+
+
+def test_a_site_exception_for_all_analytics_belongs_to_those_that_have_its_captures() -> None:
+    text = "[[all.except]]\nreason = 'lab'\nwhen = 'nobody.process.name == \"x\"'\n"
+    source = Source("an1.chain", FILE)
+    assert check(parse(source), source, site(Source("site.toml", text)))[0].chains[0].exceptions == ()
 
 
 # -- files ----------------------------------------

@@ -407,6 +407,8 @@ def test_the_resolver_of_a_query_is_not_its_destination() -> None:
     query = event(kinds=("egress", "resolve"), destination__ip="10.0.0.53", dns__question__name="evil.org")
     assert compile_pattern(words("10.0.0.0/8"), TO)(query, ()) is False
     assert compile_pattern(words("evil.org"), TO)(query, ()) is True
+    nameless = event(kinds=("egress", "resolve"), destination__ip="10.0.0.53")
+    assert compile_pattern(words("10.0.0.0/8"), TO)(nameless, ()) is None
 
 
 def test_an_inbound_connection_is_tested_by_its_source() -> None:

@@ -54,7 +54,7 @@ def check(
     said = about(header, id_, scope)
     site = {e.source: Faults(e.source) for e in overrides.exceptions_of(id_)}
     lines = [Line(i, faults) for i in file.items if isinstance(i, tree.Severity | tree.Except)]
-    lines += [Line(e.exception, site[e.source]) for e in overrides.exceptions_of(id_)]
+    lines += [Line(e.exception, site[e.source], e.table is None) for e in overrides.exceptions_of(id_)]
     found = _chains([i for i in file.items if isinstance(i, tree.Chain)], lines, said.platforms, scope)
     parameters.resolve_all()
     parameters.check_words()
@@ -101,8 +101,8 @@ def _chains(
         belonging = [
             line
             for line in lines
-            if chains.belongs(line.node, scope, captures)
-            or not any(chains.belongs(line.node, s, captures) for s in scopes)
+            if chains.belongs(line, scope, captures)
+            or not (line.anywhere or any(chains.belongs(line, s, captures) for s in scopes))
         ]
         built = chains.chain(node, belonging, platforms, scope)
         chains.warn_of_unused(scope)

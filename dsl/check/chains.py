@@ -8,7 +8,7 @@ from chainrun.dsl.printer import print_chain
 from chainrun.dsl.source import Span
 
 from . import lines, patterns, subjects, windows
-from .elements import Elements, with_exclusion
+from .elements import Elements
 from .faults import Faults
 from .scope import Place, Scope
 
@@ -23,6 +23,7 @@ class Line(msgspec.Struct, frozen=True):
 
     node: tree.Except | tree.Severity
     faults: Faults
+    anywhere: bool = False  # a site's line for all analytics: it belongs to those that have its captures
 
 
 def chain(
@@ -75,7 +76,7 @@ def chain(
     for hung in on_steps:
         if hung is not None:
             whole = [
-                msgspec.structs.replace(p, element=with_exclusion(p.element, hung[0], hung[1])) for p in whole
+                msgspec.structs.replace(p, element=lines.with_exclusion(p.element, hung[0], hung[1])) for p in whole
             ]
     return model.Chain(
         name=node.name.text if node.name is not None else UNNAMED,
@@ -92,12 +93,17 @@ def chain(
     )
 
 
-def belongs(line: tree.Except | tree.Severity, scope: Scope, elsewhere: set[str]) -> bool:
-    """Whether a line before the first chain can speak of this one: it names no capture that only another chain has."""
-    names = {p.parts[0] for p in _paths(line.when)}
-    if isinstance(line, tree.Except) and line.on is not None:
-        names.add(line.on.text)
-    return not (names & elsewhere) - set(scope.captures)
+def belongs(line: Line, scope: Scope, captures: set[str]) -> bool:
+    """Whether a line that stands elsewhere can speak of this chain: it names no capture that only others have.
+
+    `captures`: those of all chains of the file. A site's line for all analytics may name captures of any of them.
+    """
+    names = {p.parts[0] for p in _paths(line.node.when) if len(p.parts) > 1 or p.parts[0] in captures}
+    if isinstance(line.node, tree.Except) and line.node.on is not None:
+        names.add(line.node.on.text)
+    if line.anywhere:
+        return names <= set(scope.captures) | scope.vocabulary.field_sets
+    return not (names & captures) - set(scope.captures)
 
 
 def _paths(node: object) -> list[tree.Path]:

@@ -152,7 +152,7 @@ def _call(node: tree.Call, scope: Scope) -> Typed | None:
         count = f"{least} or more arguments" if function.repeats else f"{least} argument{'s' * (least != 1)}"
         scope.faults.error(
             "C405", f"`{function.name}` takes {count}, and here are {given}", node.span, function.signature,
-            notes=(function.doc[:1].lower() + function.doc[1:],),
+            notes=(function.doc[:1].lower() + function.doc[1:].rstrip("."),),
         )  # fmt: skip
         return None
     takes = (*function.takes, *(function.takes[-1] for _ in range(given - least)))
@@ -187,7 +187,7 @@ def _argument(node: tree.Expression, takes: ValueType, function: Function, scope
         what = "a list" if found.many else found.noun
         scope.faults.error(
             "C405", f"`{function.name}` takes {values.NOUNS[takes]} here, and this is {what}", node.span,
-            function.signature, notes=(function.doc[:1].lower() + function.doc[1:],),
+            function.signature, notes=(function.doc[:1].lower() + function.doc[1:].rstrip("."),),
         )  # fmt: skip
         return None
     return found.value

@@ -4,7 +4,6 @@
 table here; everything else that could be wrong with an element is in the function of its name.
 """
 
-import msgspec
 from chainrun.dsl import model, tree
 from chainrun.dsl.printer import print_step
 from chainrun.dsl.types import ValueType
@@ -273,36 +272,3 @@ class Elements:
         if inner is None or prior is None or look_back is None:
             return None
         return model.WithoutPrior(element=inner, prior=prior, look_back=look_back, span=node.span)
-
-
-def with_exclusion(element: model.Element, capture: str, exclusion: model.StepExclusion) -> model.Element:
-    """The element with an exception hung on the steps that the capture names."""
-    match element:
-        case model.Step():
-            if element.capture != capture:
-                return element
-            return msgspec.structs.replace(element, exceptions=(*element.exceptions, exclusion))
-        case model.All() | model.Either():
-            whole = isinstance(element, model.Either) and element.capture == capture
-            members = tuple(
-                (hop, _on_all(m, exclusion) if whole else with_exclusion(m, capture, exclusion))
-                for hop, m in element.members
-            )
-            return msgspec.structs.replace(element, members=members)
-        case model.Repeat() | model.Counted() if element.capture == capture:
-            return msgspec.structs.replace(element, element=_on_all(element.element, exclusion))
-        case _:
-            return msgspec.structs.replace(
-                element, element=with_exclusion(element.element, capture, exclusion)
-            )
-
-
-def _on_all(element: model.Element, exclusion: model.StepExclusion) -> model.Element:
-    match element:
-        case model.Step():
-            return msgspec.structs.replace(element, exceptions=(*element.exceptions, exclusion))
-        case model.All() | model.Either():
-            members = tuple((hop, _on_all(m, exclusion)) for hop, m in element.members)
-            return msgspec.structs.replace(element, members=members)
-        case _:
-            return msgspec.structs.replace(element, element=_on_all(element.element, exclusion))

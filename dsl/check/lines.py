@@ -1,7 +1,11 @@
-"""The lines below a chain: `except` and `severity`, which speak of whole matches or keep a step from matching."""
+"""The lines below a chain: `except` and `severity`, which speak of whole matches or keep a step from matching.
+
+Whether an exception is past its date depends on the time at which one asks: `expired` is for whoever has a clock.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 from chainrun.dsl import model, tree
 
 from .conditions import condition
@@ -78,3 +82,46 @@ def step_exclusion(node: tree.Except, scope: Scope) -> tuple[str, model.StepExcl
     return capture.name, model.StepExclusion(
         reason=node.reason.text, when=when, owner=owner, until=until, span=node.span
     )
+
+
+def with_exclusion(element: model.Element, capture: str, exclusion: model.StepExclusion) -> model.Element:
+    """The element with an exception hung on the steps that the capture names."""
+    match element:
+        case model.Step():
+            if element.capture != capture:
+                return element
+            return msgspec.structs.replace(element, exceptions=(*element.exceptions, exclusion))
+        case model.All() | model.Either():
+            whole = isinstance(element, model.Either) and element.capture == capture
+            members = tuple(
+                (hop, _on_all(m, exclusion) if whole else with_exclusion(m, capture, exclusion))
+                for hop, m in element.members
+            )
+            return msgspec.structs.replace(element, members=members)
+        case model.Repeat() | model.Counted() if element.capture == capture:
+            return msgspec.structs.replace(element, element=_on_all(element.element, exclusion))
+        case _:
+            return msgspec.structs.replace(
+                element, element=with_exclusion(element.element, capture, exclusion)
+            )
+
+
+def _on_all(element: model.Element, exclusion: model.StepExclusion) -> model.Element:
+    match element:
+        case model.Step():
+            return msgspec.structs.replace(element, exceptions=(*element.exceptions, exclusion))
+        case model.All() | model.Either():
+            members = tuple((hop, _on_all(m, exclusion)) for hop, m in element.members)
+            return msgspec.structs.replace(element, members=members)
+        case _:
+            return msgspec.structs.replace(element, element=_on_all(element.element, exclusion))
+
+
+def expired(analytic: model.Analytic, at: int) -> tuple[model.Exclusion | model.StepExclusion, ...]:
+    """The exceptions of an analytic that no longer apply at a moment (microseconds since 1970)."""
+    of_matches = [e for c in analytic.chains for e in c.exceptions]
+    of_steps = [
+        e for c in analytic.chains for p in c.positions for s in model.steps(p.element) for e in s.exceptions
+    ]
+    every: list[model.Exclusion | model.StepExclusion] = [*of_matches, *of_steps]
+    return tuple(e for e in every if e.until is not None and e.until < at)

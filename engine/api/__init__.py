@@ -11,7 +11,6 @@ from here.
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -83,9 +82,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        metadata = import_module("importlib.metadata")  # by far the slowest import here
         try:
-            return version("chainrun")
-        except PackageNotFoundError:  # run from a tree that was never installed
+            return metadata.version("chainrun")
+        except metadata.PackageNotFoundError:  # run from a tree that was never installed
             return "0"
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """The Typer application: the group of verbs, `--version`, and Typer's complaints in our words and with our codes."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
@@ -47,11 +48,17 @@ def run_app(args: list[str]) -> int:
     command: Any = typer.main.get_command(app)
     if not args:
         args = ["--help"]
+    if "_CHAINRUN_COMPLETE" in os.environ:  # a shell asks what could come next
+        command.main(args=args, prog_name="chainrun")
     try:
-        code = command.main(args=args, prog_name="chainrun", standalone_mode=False)
+        # not `command.main`, which turns a closed pipe into an exit code of its own
+        with command.make_context("chainrun", args) as context:
+            code = command.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
     except _TyperUsageError as error:
-        context = getattr(error, "ctx", None)
-        hint = f"`{context.command_path} --help` shows how" if context is not None else ""
+        where = getattr(error, "ctx", None)
+        hint = f"`{where.command_path} --help` shows how" if where is not None else ""
         raise UsageError(_sentence(error.format_message()), hint) from error
     except typer.Abort:
         return Exit.INTERRUPTED

@@ -1,6 +1,6 @@
 """Intake: the way of the bytes to an ordered stream of canonical events.
 
-    read ─ lines ─ normalise ─ whose host ─ true time ─ order ─ duplicates ─ occurrences ─ names ─ number
+    read ─ lines ─ normalise ─ whose host ─ true time ─ order ─ duplicates ─ occurrences ─ seconds ─ names ─ number
 
 Files are read to their end first, so that every clock is measured and the order is exact. A pipe (or anything else that
 is no regular file) is taken as it comes: with no lateness an event is out at once. Nothing that telemetry contains
@@ -17,6 +17,7 @@ from .lines import LONGEST, Line, Splitter
 from .names import Addresses, Names
 from .occurrence import Occurrences
 from .order import LATE, Duplicates, Reorder, in_order
+from .seconds import WholeSeconds
 from .source import Input, Reader, find_inputs, wait
 from .tally import Tally
 
@@ -91,7 +92,8 @@ class Intake:
         ordered = self._as_it_comes() if self.is_stream else self._whole()
         waits = not self.is_stream or self._lateness > 0
         try:
-            yield from self._finish(ordered, Occurrences(waits))
+            merged = self._merged(ordered, Occurrences(waits))
+            yield from self._finish(_settled(merged) if waits else merged)
         finally:
             self.tally.offsets = self._clock.offsets()
 
@@ -229,10 +231,22 @@ class Intake:
     def _default_host(self, input: str) -> str:
         return self._host or input
 
-    def _finish(self, ordered: Iterator[Event], occurrences: Occurrences) -> Iterator[Event]:
-        """Ordered events to what matching sees: each occurrence once, named, counted and numbered."""
-        duplicates, names, tally = Duplicates(), Names(), self.tally
-        for event in _merged(ordered, duplicates, occurrences, tally):
+    def _merged(self, ordered: Iterator[Event], occurrences: Occurrences) -> Iterator[Event]:
+        """Each occurrence once."""
+        duplicates, tally = Duplicates(), self.tally
+        for event in ordered:
+            if duplicates.is_duplicate(event):
+                tally.duplicates += 1
+            else:
+                yield from occurrences.take(event)
+            tally.merged = occurrences.merged
+        yield from occurrences.end()
+        tally.merged = occurrences.merged
+
+    def _finish(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Ordered events to what matching sees: named, counted and numbered."""
+        names, tally = Names(), self.tally
+        for event in events:
             names.apply(event)
             event.order = tally.passed
             tally.count_passed(event)
@@ -240,20 +254,15 @@ class Intake:
                 tally.late += 1
             if UNMEASURED in event.flags:
                 tally.unmeasured[event.host] += 1
-            tally.merged = occurrences.merged
             yield event
-        tally.merged = occurrences.merged
 
 
-def _merged(
-    ordered: Iterator[Event], duplicates: Duplicates, occurrences: Occurrences, tally: Tally
-) -> Iterator[Event]:
-    for event in ordered:
-        if duplicates.is_duplicate(event):
-            tally.duplicates += 1
-        else:
-            yield from occurrences.take(event)
-    yield from occurrences.end()
+def _settled(events: Iterator[Event]) -> Iterator[Event]:
+    """Events written in whole seconds, behind the start of their process."""
+    seconds = WholeSeconds()
+    for event in events:
+        yield from seconds.take(event)
+    yield from seconds.end()
 
 
 def _only_measures(event: Event) -> bool:

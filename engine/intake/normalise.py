@@ -107,7 +107,8 @@ class _FormatPlan:
         self._by_raw_key: dict[tuple[Any, ...], tuple[_RecordPlan, ...]] = {}
 
     def event(self, record: Any, line: bytes, origin: Origin) -> Event | bool | None:
-        """The event of a record; None where its kinds are not needed, False where it has no usable time."""
+        """The event of a record; None where its kinds are not needed, False where it has no usable time. A record that
+        is not needed but tells how far off its host's clock is gives an event of no kind, for that alone."""
         raw = self._raw_key(record)
         # With their types, because True and 1.0 are equal to 1.
         raw_key = (*raw, *map(type, raw))
@@ -117,7 +118,7 @@ class _FormatPlan:
             plans = self._look_up(record, raw_key)
         for plan in plans:
             if plan.when is None or plan.when(plan.when_values(record)):
-                return plan.event(record, line, origin) if plan.is_needed else None
+                return plan.event(record, line, origin) if plan.is_needed else plan.measurement(record, origin)
         return None
 
     def _look_up(self, record: Any, raw_key: tuple[Any, ...]) -> tuple["_RecordPlan", ...]:
@@ -170,6 +171,7 @@ class _RecordPlan:
         self._computer = slots(format.computer, format.os, paths)
         self._number = slots(format.number, format.os, paths)
         self._ends = len(paths)
+        self._measure = decoder.reader(tuple(paths)) if format.local and self._time else None
         fields: dict[str, Field] = {}
         entries: list[_Entry] = []
         self._constants: dict[str, Any] = {}
@@ -204,6 +206,28 @@ class _RecordPlan:
         self._url = "url.path" in fields and _asked("url.full", wanted)
         self._host_name = _asked("host.name", wanted)
         self._sequence = _asked("event.sequence", wanted)
+
+    def measurement(self, record: Any, origin: Origin) -> Event | None:
+        """What a record that nobody needs says of its host's clock."""
+        if self._measure is None:
+            return None
+        values = self._measure(record)
+        written = first(self._written, values)
+        time = first(self._time, values)
+        if time is None or written is None:
+            return None
+        computer = first_text(self._computer, values)
+        host = (host_name(computer) or "") if computer else ""
+        return Event(
+            time,
+            frozenset(),
+            {},
+            host=host,
+            os=self.format.os,
+            origin=origin,
+            format=self.format.name,
+            measures=time - written,
+        )
 
     def event(self, record: Any, line: bytes, origin: Origin) -> Event | bool:
         values = self._read(record)
@@ -243,6 +267,8 @@ class _RecordPlan:
             sequence = None
         elif self._sequence:
             fields["event.sequence"] = sequence
+        if sequence is None and measures is not None:
+            sequence = written  # when the source wrote it is an order of its own, where it numbers nothing
 
         for executable, name in self._programs:
             if name not in fields and (path := fields.get(executable)) is not None:

@@ -25,17 +25,14 @@ def destination_fields(root: str) -> tuple[str, ...]:
 def destination_leaf(root: str, rename: Rename, slot_of: Slots) -> Leaf:
     """Tests of an address and its name: one that passes is enough, and it is unknown only without either."""
     fields = tuple(rename(f) for f in destination_fields(root))
+    names = fields[1:]
 
     def known(event: Event) -> list[str]:
-        get = event.fields.get
-        # A DNS record's own address is the resolver's: what it asks for is the destination.
-        if root == "destination" and "resolve" in event.kinds and "connect" not in event.kinds:
-            name = get("dns.question.name")
-            if name is not None:
-                return [name] if isinstance(name, str) else []
+        # The address in a DNS record is the resolver's: what is asked for is the destination.
+        is_query = "resolve" in event.kinds and "connect" not in event.kinds and root == "destination"
         found: list[str] = []
-        for field in fields:
-            value = get(field)
+        for field in names if is_query else fields:
+            value = event.fields.get(field)
             if isinstance(value, str):
                 found.append(value)
             elif isinstance(value, tuple):

@@ -1,8 +1,9 @@
 """Who started whom: one process table a host.
 
 A process's identity is the telemetry's own stable id (ProcessGuid, entity id) or, without one, its pid between its
-start and its end or the pid's reuse. Sources that name one process differently meet in one row. `place` says whose event an
-event is; ancestors are walked on look-up and never copied down, so that a fork bomb or a late start costs nothing.
+start and its end or the pid's reuse. Sources that name one process differently meet in one row. `place` says whose
+event an event is; ancestors are walked on look-up and never copied down, so that a fork bomb or a late start costs
+nothing.
 """
 
 from collections.abc import Iterator

@@ -7,7 +7,6 @@ same event; only an implicit `open` may coincide with the step after it.
 
 from collections.abc import Hashable, Iterator
 from itertools import product
-from typing import Any
 
 from chainrun.dsl.model import Expression, Step
 
@@ -17,9 +16,8 @@ from .conditions import Test, compile_condition, reads
 from .files import FileKeys
 from .groups import Group, Interval, Node
 from .lineage import ancestry
-from .readings import FieldOf, Reading, StepTest, looking_back
-
-Key = tuple[Hashable, ...]
+from .readings import Reading, StepTest
+from .ways import Key, Way
 
 # The nodes that one event adds to a state: one for each live key, step (of alternatives) and kind of reading.
 Nodes = dict[tuple[Key, int, bool], Node]
@@ -47,63 +45,6 @@ class Counts:
         self.linked = 0
 
 
-class _Way:
-    """An edge made ready to run: tests compiled, slots as positions."""
-
-    def __init__(self, number: int, edge: Edge, source: State | None, target: State, index: int | None) -> None:
-        self.number = number
-        self.edge = edge
-        self.source = source
-        self.index = index
-        layout = {slot: i for i, slot in enumerate(source.layout)} if source is not None else {}
-        self.joins = edge.joins
-        self.joined_fields = {j.field: FieldOf(j.field) for j in edge.joins if j.how in ("value", "entity")}
-        self.join_at = tuple(layout[j.slot] for j in edge.joins)
-
-        slots = {(capture, field): layout[slot] for capture, field, slot in edge.reads} if layout else {}
-
-        def slot_of(capture: str, field: str) -> int:
-            return slots[capture, field]
-
-        self.may_coincide = (
-            source is not None
-            and not edge.least
-            and not edge.inside
-            and any(p.base == "open" for e in source.edges for p in e.step.parts)
-        )
-        self.back: tuple[Test, ...] = looking_back(edge.step, slot_of) if source is not None else ()
-        names = {edge.step.capture, edge.capture} - {None}
-        self.build = tuple(self._source_of(slot, layout, {str(n) for n in names}) for slot in target.layout)
-
-    def _source_of(self, slot: str, layout: dict[str, int], captures: set[str]) -> tuple[str, Any]:
-        if slot == LEVEL:
-            return "level", layout.get(LEVEL)
-        if slot == f"#{self.edge.number}":
-            return "introduced", None
-        if slot == f"@{self.edge.number}":
-            return "actor", None
-        capture, _, field = slot.partition(".")
-        if slot[0] not in "#@" and capture in captures and slot not in layout:
-            return "field", FieldOf(field)
-        return "kept", layout[slot]
-
-    def key(self, before: Key, event: Event, reading: Reading) -> Key:
-        """The live key after this edge."""
-        values: list[Hashable] = []
-        for how, at in self.build:
-            if how == "kept":
-                values.append(before[at])
-            elif how == "introduced":
-                values.append(reading.introduced)
-            elif how == "actor":
-                values.append(reading.actor)
-            elif how == "level":
-                values.append((0 if at is None else before[at]) + self.edge.optional)
-            else:
-                values.append(at(event, reading))
-        return tuple(values)
-
-
 class Matcher:
     """Runs one automaton. `feed` takes events in order; state is `groups`, printable by `str`."""
 
@@ -119,16 +60,16 @@ class Matcher:
         self._indices: list[list[tuple[tuple[int, ...], dict[Hashable, dict[Key, Group]]]]] = [[] for _ in states]
         self._groups: list[dict[tuple[Hashable, Key], Group]] = [{} for _ in states]
         self._whole = [False] * len(states)
-        self._ways: list[list[tuple[StepTest, list[_Way]]]] = []
+        self._ways: list[list[tuple[StepTest, list[Way]]]] = []
         count = 0
         for state in states:
-            by_step: dict[int, tuple[StepTest, list[_Way]]] = {}
+            by_step: dict[int, tuple[StepTest, list[Way]]] = {}
             for edge in state.edges:
                 step = edge.step
                 if step.number not in tests:
                     tests[step.number] = StepTest(step, self.window, files)
                 source = states[edge.source] if edge.source is not None else None
-                way = _Way(count, edge, source, state, self._index(edge, source))
+                way = Way(count, edge, source, state, self._index(edge, source))
                 count += 1
                 if source is not None and edge.least:
                     self._whole[source.number] = True
@@ -201,7 +142,7 @@ class Matcher:
     def _scope_of(self, event: Event) -> Hashable | None:
         values = []
         for field in self._scope:
-            value = event.host if field == "host" else event.fields.get(field)
+            value = event.host if field == "host" else event.fields.get(_SCOPES.get(field, field))
             if value is None or value == "":
                 return None
             values.append(value)
@@ -229,14 +170,14 @@ class Matcher:
                         self._continue(way, test.step, event, scope, reading, readings, early, nodes)
         return nodes
 
-    def _begin(self, way: _Way, step: Step, event: Event, reading: Reading, nodes: Nodes) -> None:
+    def _begin(self, way: Way, step: Step, event: Event, reading: Reading, nodes: Nodes) -> None:
         place = way.key((), event, reading), step.number, reading.implicit
         if place not in nodes:
             nodes[place] = Node(event, step, event.time, reading.implicit)
 
     def _continue(
         self,
-        way: _Way,
+        way: Way,
         step: Step,
         event: Event,
         scope: Hashable,
@@ -250,7 +191,7 @@ class Matcher:
         table = self._indices[source.number][way.index][1]
         for wanted in self._wanted(way, event, reading):
             for before, group in table.get((scope, wanted), _NONE).items():
-                if way.back and not all(test(event, before) is True for test in way.back):
+                if not way.holds(before, event, reading):
                     continue
                 found = group.interval(event.time, edge.least, edge.most, way.number)
                 if found is not None:
@@ -260,7 +201,7 @@ class Matcher:
             # an implicit open may be this very event
             for (before, _, _), node in self._implicit(source, event, scope, readings, early).items():
                 values = tuple(before[at] for at in way.join_at)
-                if node.implicit and values == wanted and all(test(event, before) is True for test in way.back):
+                if node.implicit and values == wanted and way.holds(before, event, reading):
                     self._join(way, step, event, reading, before, Interval(None, 0, 1, node), node, nodes)
 
     def _implicit(
@@ -278,7 +219,7 @@ class Matcher:
 
     def _join(
         self,
-        way: _Way,
+        way: Way,
         step: Step,
         event: Event,
         reading: Reading,
@@ -295,7 +236,7 @@ class Matcher:
             node = nodes[place] = Node(event, step, best.start, reading.implicit)
         node.follow(interval, best)
 
-    def _wanted(self, way: _Way, event: Event, reading: Reading) -> Iterator[tuple[Hashable, ...]]:
+    def _wanted(self, way: Way, event: Event, reading: Reading) -> Iterator[tuple[Hashable, ...]]:
         """The values that a live key may have in its joined slots, for the event to join it."""
         joins = way.joins
         if len(joins) == 1 and joins[0].how == "lineage":
@@ -315,7 +256,7 @@ class Matcher:
                 choices.append([value] if value is not None else [])
         yield from product(*choices)
 
-    def _entities(self, join: Join, way: _Way, event: Event, reading: Reading) -> list[Hashable]:
+    def _entities(self, join: Join, way: Way, event: Event, reading: Reading) -> list[Hashable]:
         """The entities that the event is about at a field: a process, or the files that it names."""
         if join.field == "process":
             return [event.process] if event.process is not None else []
@@ -374,6 +315,7 @@ class Matcher:
 
 
 _NONE: dict[Key, Group] = {}
+_SCOPES = {"user": "user.name"}  # what a scope that is no field is read from
 
 
 def _tightness(item: tuple[tuple[Key, int, bool], Node]) -> tuple[int, list[tuple[int, int]]]:

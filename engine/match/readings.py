@@ -4,7 +4,7 @@ Mostly an event is one thing for a step. `open` is the exception: one record may
 same time, the app that opened it, running since before the window, which is open at each of its events.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from chainrun.dsl import model
@@ -14,7 +14,7 @@ from chainrun.dsl.types import Entity
 from ..event import Event
 from ..process import Process
 from .conditions import Test, compile_condition, reads
-from .fields import Reader, reader
+from .fields import Reader, Rename, Slots, no_captures, reader, unchanged
 from .files import FileKeys
 from .raw import read_raw
 from .words import compile_pattern
@@ -71,7 +71,7 @@ class StepTest:
         self.files = files
         self.kinds = frozenset(part.base for part in step.parts) - {"event"}  # anything is an `event`
         self.is_open = "open" in self.kinds
-        self.tests = list(_event_only(step, lambda name: name))
+        self.tests = list(_event_only(step, unchanged))
         self.parent_tests = list(_event_only(step, as_parent)) if self.is_open else []
         introduced = step.introduces
         self.introduces_process = introduced is not None and introduced.entity is Entity.PROCESS
@@ -122,7 +122,7 @@ class StepTest:
         return None
 
 
-def _event_only(step: Step, rename: Callable[[str], str]) -> Iterator[Test]:
+def _event_only(step: Step, rename: Rename) -> Iterator[Test]:
     """The tests of a step that read nothing but its own event."""
     for part in step.parts:
         for argument in part.arguments:
@@ -136,23 +136,19 @@ def _event_only(step: Step, rename: Callable[[str], str]) -> Iterator[Test]:
 
 def _conjuncts(
     condition: model.Expression,
-    rename: Callable[[str], str],
+    rename: Rename,
     own: bool,
-    slot_of: Callable[[str, str], int] | None = None,
+    slot_of: Slots = no_captures,
 ) -> Iterator[Test]:
     """A condition's parts between `and`s: those that read captures (own False), or those that do not."""
     if isinstance(condition, model.Binary) and condition.op == "and":
         yield from _conjuncts(condition.left, rename, own, slot_of)
         yield from _conjuncts(condition.right, rename, own, slot_of)
     elif own == (not reads(condition)):
-        yield compile_condition(condition, slot_of or _no_slot, rename)
+        yield compile_condition(condition, slot_of, rename)
 
 
-def _no_slot(capture: str, field: str) -> int:
-    raise AssertionError(f"{capture}.{field} read where no capture is")
-
-
-def looking_back(step: Step, slot_of: Callable[[str, str], int]) -> tuple[Test, ...]:
+def looking_back(step: Step, slot_of: Slots, rename: Rename) -> tuple[Test, ...]:
     """The tests of a step that read captures, given where each value stands in the live key."""
     tests: list[Test] = []
     for part in step.parts:
@@ -160,9 +156,9 @@ def looking_back(step: Step, slot_of: Callable[[str, str], int]) -> tuple[Test, 
             pattern = argument.pattern
             # an entity as the whole argument is a join, exact by itself
             if reads(pattern) and not (isinstance(pattern, model.FromCapture) and pattern.field is None):
-                tests.append(compile_pattern(pattern, argument.target, slot_of, actor=part.kind.actor))
+                tests.append(compile_pattern(pattern, argument.target, slot_of, rename, part.kind.actor))
         if part.where is not None:
-            tests.extend(_conjuncts(part.where, lambda n: n, False, slot_of))
+            tests.extend(_conjuncts(part.where, rename, False, slot_of))
     if step.where is not None:
-        tests.extend(_conjuncts(step.where, lambda n: n, False, slot_of))
+        tests.extend(_conjuncts(step.where, rename, False, slot_of))
     return tuple(tests)

@@ -1,7 +1,7 @@
 """Processes as one thing: the program of a field set, of the actor, of any of its ancestors.
 
-A process is tested by all that names it, and what the event does not say lineage does. A leaf says how a set of words, or
-a captured value, is tested against the whole of it. Called by `words`.
+A process is tested by all that names it, and what the event does not say lineage does. A leaf says how a set of words,
+or a captured value, is tested against the whole of it. Called by `words`.
 """
 
 from collections.abc import Callable

@@ -4,6 +4,7 @@ The JSON line is the record; this is its face on a terminal. Everything from tel
 line; `to_block` is for anybody who prints alerts.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import IO, Any
 
@@ -87,8 +88,9 @@ def _steps(alert: Alert, paint: Paint) -> list[str]:
             absent = "not seen, and none was to be" if step.kind.startswith("!") else "not seen (optional)"
             lines.append(paint(f"{head}{' ' * time}  {absent}", "dim"))
             continue
-        lines.append(f"{head}{after:>{time}}  {phrase(step.kind, step.witness.fields)}{_more(step)}")
-        command = command_line(step.kind, step.witness.fields, _COMMAND_LIMIT)
+        fields = _shown(alert, step.name, step.kind, step.witness)
+        lines.append(f"{head}{after:>{time}}  {phrase(step.kind, fields)}{_more(step)}")
+        command = command_line(step.kind, fields, _COMMAND_LIMIT)
         if command is not None:
             lines.append(f"{margin}$ {command}")
         moment = _moment(step.witness.time)
@@ -112,6 +114,15 @@ def _foot(alert: Alert, paint: Paint) -> list[str]:
     rows.append(("id", alert.alert_id + (f", revision {alert.revision}" if alert.revision else "")))
     width = max(len(label) for label, _ in rows)
     return [f"  {paint(label.ljust(width), 'dim')}  {text}" for label, text in rows]
+
+
+def _shown(alert: Alert, name: str, kind: str, witness: Witness) -> Mapping[str, Any]:
+    """The fields to make a sentence of. An app that was open already is known by a record that may be about another
+    process (a child that it started): then the app itself, as the alert names it."""
+    app = alert.entities.get(name, {})
+    if kind == "open" and "process.pid" in app and app["process.pid"] != witness.fields.get("process.pid"):
+        return app
+    return witness.fields
 
 
 def _called(step: StepReport) -> str:

@@ -5,11 +5,13 @@ written.
 Called by `chainrun explain`.
 """
 
+import textwrap
 from collections.abc import Iterator
 
 from chainrun.dsl import model
 from chainrun.dsl.model import Analytic, Chain, Parameter
 
+from ..formats import load_formats
 from ..match.automaton import Automaton
 from ..match.compile import compile_chain
 from ..match.identity import HOUR
@@ -18,6 +20,8 @@ from ..report.duration import in_words
 from ..report.paint import Paint
 from .prose import condition_text
 from .sentences import does, entity, linking, unrelated, when, who
+
+_WIDTH = 100
 
 
 def explain(analytic: Analytic, paint: Paint | None = None) -> str:
@@ -71,7 +75,21 @@ def _chain(analytic: Analytic, chain: Chain, automaton: Automaton, paint: Paint)
     yield paint("  automaton", "dim")
     yield from (f"    {line}" for line in automaton.lines())
     yield ""
-    yield f"  {paint('fields', 'dim')}  {', '.join(sorted(automaton.fields))}"
+    yield _wrapped(paint, "fields", sorted(automaton.fields))
+    yield _wrapped(paint, "telemetry", _shows(analytic, automaton) or ["no format that is known shows every step"])
+
+
+def _wrapped(paint: Paint, label: str, items: list[str]) -> str:
+    margin = " " * 13
+    text = textwrap.fill(", ".join(items), _WIDTH, initial_indent=margin, subsequent_indent=margin)
+    return f"  {paint(label.ljust(11), 'dim')}{text[13:]}"
+
+
+def _shows(analytic: Analytic, automaton: Automaton) -> list[str]:
+    """The telemetry formats of the analytic's platforms that can show every required step."""
+    needed = {part.base for s in automaton.steps if s.number not in automaton.optional for part in s.parts}
+    platforms = {*analytic.platforms, ""}
+    return [f.name for f in load_formats() if needed <= f.sees and (not analytic.platforms or f.os in platforms)]
 
 
 def _sentences(chain: Chain, automaton: Automaton) -> Iterator[str]:
@@ -80,7 +98,8 @@ def _sentences(chain: Chain, automaton: Automaton) -> Iterator[str]:
     for step in automaton.steps:
         time = when(automaton, step)
         if time and chain.within is not None and step.number == count:
-            time = f"then, within {in_words(chain.within)} of the first event{time.removeprefix('then').rstrip(',')},"
+            limit = f"within {in_words(chain.within)} of the {automaton.steps[0].kind}"
+            time = f"then, {limit}{time.removeprefix('then').rstrip(',')},"
         text = f"{time} {who(automaton, step)} {does(step)}".strip()
         group = _group(members[step.number].element, step)
         called = f" Call it `{step.capture}`." if step.capture else ""
@@ -110,7 +129,9 @@ def _remarks(chain: Chain, automaton: Automaton) -> Iterator[str]:
     for state in automaton.states:
         if state.final:
             identity = [entity(automaton, slot) for slot in state.identity]
-            yield f"  One alert for each {' and '.join([_place(chain.scope), *identity])}."
+            each = " and ".join([*chain.scope, *identity])
+            value = "" if chain.scope else "value of "
+            yield f"  One alert for each {value}{each}." if each else "  One alert in all."
             break
     held = in_words(chain.within if chain.within is not None else HOUR)
     yield f"  Further completions within {held}, by it or its descendants, are counted with that alert."
@@ -127,6 +148,3 @@ def _scope(scope: tuple[str, ...]) -> str:
         return "anywhere"
     return "on one host" if scope == ("host",) else f"of one {' and '.join(scope)}"
 
-
-def _place(scope: tuple[str, ...]) -> str:
-    return " and ".join(scope) if scope else "run"

@@ -11,8 +11,8 @@ from chainrun.dsl.types import ValueType
 _LISTED = 6  # words of a set without a name
 
 # How tightly an operator binds; all comparisons alike.
-_BINDS = {"or": 1, "and": 2, "+": 4, "-": 4, "*": 5, "/": 5}
-_COMPARISON = 3
+_BINDS = {"or": 1, "and": 2, "+": 5, "-": 5, "*": 6, "/": 6}
+_NOT, _COMPARISON, _MINUS = 3, 4, 7
 
 
 def words_text(pattern: Pattern) -> str:
@@ -33,25 +33,28 @@ def words_text(pattern: Pattern) -> str:
 
 
 def clause(pattern: Pattern, type_: ValueType) -> str:
-    """How a noun is narrowed by a pattern: ` that is one of …`, ` at or beneath …`, ` outside of …`."""
-    if isinstance(pattern, model.FromCapture):
-        same = f"`{pattern.capture}.{pattern.field}`" if pattern.field else f"that of `{pattern.capture}`"
-        return f", the same as {same}"
+    """How a noun is narrowed by a pattern: `that is one of …`, `at or beneath …`, `outside of …`."""
+    said = predicate(pattern, type_)
+    shortens = type_ in (ValueType.PATH, ValueType.DESTINATION) and not isinstance(pattern, model.FromCapture)
+    return said.removeprefix("is ") if shortens else f"that {said}"
+
+
+def predicate(pattern: Pattern, type_: ValueType) -> str:
+    """What a pattern says of a value: `is one of …`, `is at or beneath …`, `does not match …`."""
     negated = isinstance(pattern, model.NotIn)
     inner = pattern.pattern if isinstance(pattern, model.NotIn) else pattern
     words = words_text(inner)
-    one = "one of " if words.startswith("`") else ""
     if isinstance(inner, model.FromCapture):
-        words, one = f"that of {words}", ""
+        return f"is {'not ' if negated else ''}{words if inner.field else f'that of {words}'}"
     match type_:
         case ValueType.PROGRAM:
-            return f" that is {'not ' if negated else ''}{one}{words}"
+            return f"is {'not ' if negated else ''}{'one of ' if words.startswith('`') else ''}{words}"
         case ValueType.PATH:
-            return f" {'outside of' if negated else 'at or beneath'} {words}"
+            return f"is {'outside of' if negated else 'at or beneath'} {words}"
         case ValueType.DESTINATION:
-            return f" {'outside of' if negated else 'in'} {words}"
+            return f"is {'outside of' if negated else 'in'} {words}"
         case _:
-            return f" that {'does not match' if negated else 'matches'} {words}"
+            return f"{'does not match' if negated else 'matches'} {words}"
 
 
 def condition_text(expression: Expression) -> str:
@@ -82,10 +85,10 @@ def _show(expression: Expression, outer: int) -> str:
             text = f"{_show(expression.left, binds)} {expression.op} {_show(expression.right, binds + 1)}"
             return f"({text})" if binds < outer else text
         case model.Not():
-            text = f"not {_show(expression.operand, _COMPARISON + 1)}"
-            return f"({text})" if outer > _COMPARISON else text
+            text = f"not {_show(expression.operand, _NOT + 1)}"
+            return f"({text})" if outer > _NOT else text
         case model.Negative():
-            return f"-{_show(expression.operand, 6)}"
+            return f"-{_show(expression.operand, _MINUS)}"
         case model.NotIn():
             return f"not {_set(expression.pattern)}"
         case model.Words() | model.AnyOf() | model.ButNot():

@@ -10,7 +10,7 @@ from chainrun.dsl.model import Step
 
 from ..match.automaton import Automaton, Edge
 from ..report.duration import in_words
-from .prose import clause, condition_text
+from .prose import clause, condition_text, predicate
 
 # kind -> (verb, what it is done to); nothing, where the positional argument tests the actor itself.
 VERBS: dict[str, tuple[str, str]] = {
@@ -62,7 +62,8 @@ def who(automaton: Automaton, step: Step) -> str:
     for state in automaton.states:
         for edge in state.edges:
             if edge.step.number == step.number:
-                ways.append(_linked(automaton, edge) or anybody)
+                unlinked = anybody if edge.source is None else f"{anybody}, whichever,"
+                ways.append(_linked(automaton, edge) or unlinked)
     return ", or ".join(dict.fromkeys(ways)) or anybody
 
 
@@ -112,19 +113,18 @@ def does(step: Step) -> str:
 
 def _part(part: model.Part) -> str:
     verb, noun = VERBS.get(part.base, (f"does a `{part.base}` of", "anything"))
-    tests = part.kind.tests
-    text = verb + (f" {noun}" if noun else "")
+    positional = next((a for a in part.arguments if a.name is None), None)
+    if positional is None:
+        text = f"{verb} {noun}".strip()
+    elif not noun:  # the actor itself is tested
+        text = f"{predicate(positional.pattern, positional.target.type)} and {verb}"
+    elif isinstance(positional.pattern, model.FromCapture) and positional.pattern.field is None:
+        text = f"{verb} the {noun.partition(' ')[2]} of `{positional.pattern.capture}`"
+    else:
+        text = f"{verb} {noun} {clause(positional.pattern, positional.target.type)}"
     for argument in part.arguments:
         if argument.name is not None:
-            continue
-        said = clause(argument.pattern, argument.target.type)
-        if noun:
-            text += said
-        elif tests is not None:  # the actor itself is tested
-            text = f"{said.strip().removeprefix('that ')} and {text}"
-    for argument in part.arguments:
-        if argument.name is not None:
-            text += f", with `{argument.name}`{clause(argument.pattern, argument.target.type).removeprefix(' that')}"
+            text += f", whose `{argument.name}` {predicate(argument.pattern, argument.target.type)}"
     if part.kind.name != part.base:
         text += f" (this is `{part.kind.name}`)"
     if part.where is not None:
@@ -162,7 +162,8 @@ def linking(step: Step) -> str:
 def unrelated(automaton: Automaton, steps: Iterable[Step]) -> list[Step]:
     """Steps that introduce a file or the like which no later step is asked to have anything to do with."""
     edges = [edge for state in automaton.states for edge in state.edges]
-    asked = {join.slot for edge in edges for join in edge.joins} | {slot for edge in edges for slot in edge.reads}
+    asked = {join.slot for edge in edges for join in edge.joins}
+    asked |= {slot for edge in edges for _, _, slot in edge.reads}
     found = []
     last = max((s.number for s in automaton.steps), default=0)
     for step in steps:

@@ -1,0 +1,58 @@
+"""Whole seconds: an event of a process does not come before the process's start.
+
+Some sources write their times in whole seconds, beside others on the same host that do not: a connection at 10.6 s is
+written as 10.0 s, and stands before the start of its own process at 10.3 s. Where a start follows within the second
+that was cut off, such an event belongs right after it. Called by `intake`, on ordered events, where the stream may wait.
+"""
+
+from collections import deque
+
+from ..event import Event
+
+SECOND = 1_000_000
+CANDIDATES = 64  # moved for one start: a flood on one pid must not cost its square
+
+
+class WholeSeconds:
+    """Lets events through a second later, those that were cut off behind the start of their process."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Event] = deque()
+        self._cut: dict[tuple[str, object], list[Event]] = {}  # queued events on a whole second, by host and pid
+
+    def take(self, event: Event) -> list[Event]:
+        """The events that go on, now that this one has come."""
+        passed = self._release(event.time - SECOND)
+        key = event.host, event.fields.get("process.pid")
+        self._queue.append(event)
+        if "spawn" in event.kinds:
+            for early in self._cut.pop(key, [])[-CANDIDATES:]:
+                if _may_be_one(early, event):
+                    self._queue.remove(early)
+                    early.time = event.time
+                    self._queue.append(early)
+        elif event.time % SECOND == 0 and key[1] is not None:
+            self._cut.setdefault(key, []).append(event)
+        return passed
+
+    def end(self) -> list[Event]:
+        """The events that still wait."""
+        return self._release(None)
+
+    def _release(self, until: int | None) -> list[Event]:
+        passed = []
+        while self._queue and (until is None or self._queue[0].time <= until):
+            event = self._queue.popleft()
+            passed.append(event)
+            key = event.host, event.fields.get("process.pid")
+            if key in self._cut and event in self._cut[key]:
+                self._cut[key].remove(event)
+                if not self._cut[key]:
+                    del self._cut[key]
+        return passed
+
+
+def _may_be_one(event: Event, start: Event) -> bool:
+    """Whether an event on this pid can be of the process that starts: their programs have one name, where both say."""
+    mine, its = event.fields.get("process.name"), start.fields.get("process.name")
+    return mine is None or its is None or mine.casefold() == its.casefold()
