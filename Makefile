@@ -27,7 +27,7 @@ $(BIN)/python:
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 
 test: dev
-	$(BIN)/pytest -q -n auto -m 'not benchmark' --benchmark-disable
+	$(BIN)/pytest -q -n auto --benchmark-skip
 
 lint: dev
 	$(BIN)/ruff check .
@@ -40,7 +40,7 @@ bench: dev
 	$(BIN)/pytest -q tests/bench --benchmark-only --benchmark-columns=min,median,rounds --benchmark-sort=name
 
 goldens: dev
-	$(BIN)/pytest -q -n auto --accept --benchmark-disable
+	$(BIN)/pytest -q -n auto --accept --benchmark-skip
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

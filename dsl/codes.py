@@ -617,6 +617,11 @@ CODES: dict[str, Code] = {
         "a file that cannot be opened",
         "The file does not exist, is a folder, or may not be read.",
     ),
+    "C602": Code(
+        "two files with one analytic",
+        "Files that are loaded together have different analytic ids: an override, an exception or an alert that names\n"
+        "one must not mean two. A file without an `analytic` block is called by its file name.",
+    ),
     "C603": Code(
         "a severity that does not exist",
         "Severities are informational, low, medium, high and critical.",
@@ -663,6 +668,11 @@ CODES: dict[str, Code] = {
         "The `until` of an exception is a day of the calendar, its end in UTC: `2027-01-31`.",
         'open as a\nexcept "x" when a.process.pid == 4 until 2027-02-30',
         'open as a\nexcept "x" when a.process.pid == 4 until 2027-02-28',
+    ),
+    "C901": Code(
+        "a construct that cannot be run yet",
+        "The language has it, this version parses, prints and checks it, and the engine cannot run it. Rather than\n"
+        "run something else it refuses the file; leave the construct out, or wait for the version that has it.",
     ),
 }
 

@@ -42,8 +42,8 @@ def _in_set(t: Trouble) -> Hint | None:
         return None
     if t.came == "{":
         what = "the sets of a map hold no maps" if t.inside == "set" and _nested_map(t) else "a set holds words only"
-        helps = ("every entry of a map is `word: { words }`",)
-        return answer("C121", "braces inside a set", Label(t.here, what), helps=helps)
+        shape = ("every entry of a map is `word: { words }`",)
+        return answer("C121", "braces inside a set", Label(t.here, what), helps=shape)
     if t.inside == "map" or (t.came == ":" and t.is_before("STRING")):
         return answer("C121", "this map has something else than entries", Label(t.here, "expected `,` or `}`"))
     follows = re.compile(r"[{}]|[-~]>|^[A-Za-z_]\w*[ \t]*=(?!=)|^(?:param|chain|kind|test|except)\b", re.M).search(
@@ -77,7 +77,7 @@ def _in_set(t: Trouble) -> Hint | None:
         )
     quoted = f"'{words}'" if "\\" in words else f'"{words}"'
     commas = ", ".join(words.split())
-    helps = (f"one word: `{quoted}`", f"several: `{commas}`") if len(words) < 80 else ()
+    helps: tuple[str, ...] = (f"one word: `{quoted}`", f"several: `{commas}`") if len(words) < 80 else ()
     return answer(
         "C120",
         "words of a set are separated by commas",

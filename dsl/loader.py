@@ -34,9 +34,7 @@ def load(path: str | Path, overrides: Overrides | None = None) -> Analytic:
     return analytic
 
 
-def load_with_warnings(
-    path: str | Path, overrides: Overrides | None = None
-) -> tuple[Analytic, tuple[Diagnostic, ...]]:
+def load_with_warnings(path: str | Path, overrides: Overrides | None = None) -> tuple[Analytic, tuple[Diagnostic, ...]]:
     """The checked analytic and the warnings about it. Of several files loaded together, one may have a parameter that
     another lacks: `overrides.refuse_unknown` is to be asked about all of them."""
     source = read(path)

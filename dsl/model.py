@@ -142,8 +142,20 @@ class Negative(Value, frozen=True, kw_only=True):
 
 
 Expression = (
-    Literal | Field | CaptureField | RawField | Lookup | Call | New | Binary | Not | Negative
-    | Words | AnyOf | ButNot | NotIn
+    Literal
+    | Field
+    | CaptureField
+    | RawField
+    | Lookup
+    | Call
+    | New
+    | Binary
+    | Not
+    | Negative
+    | Words
+    | AnyOf
+    | ButNot
+    | NotIn
 )
 
 

@@ -68,9 +68,7 @@ class Overrides(msgspec.Struct, frozen=True):
 
     def __add__(self, other: "Overrides") -> "Overrides":
         """Both; what stands right takes precedence."""
-        return Overrides(
-            self.settings + other.settings, self.exceptions + other.exceptions, self.tables + other.tables
-        )
+        return Overrides(self.settings + other.settings, self.exceptions + other.exceptions, self.tables + other.tables)
 
 
 def command_line(settings: Sequence[str]) -> Overrides:
@@ -118,9 +116,7 @@ def declaration(text: str, shown: Source) -> tuple[tree.Parameter | None, tuple[
 
 
 def _clamped(diagnostic: Diagnostic, end: int) -> Diagnostic:
-    labels = tuple(
-        Label(Span(min(x.span.start, end), min(x.span.end, end)), x.message) for x in diagnostic.labels
-    )
+    labels = tuple(Label(Span(min(x.span.start, end), min(x.span.end, end)), x.message) for x in diagnostic.labels)
     return msgspec.structs.replace(diagnostic, labels=labels)
 
 

@@ -180,8 +180,10 @@ def _lines(entry: Entry, comments: Sequence[tree.Comment], column: int) -> list[
 def _hold(units: Sequence[Unit], comments: Sequence[tree.Comment]) -> list[list[tree.Comment]]:
     """Each unit's comments: those before it, and last the one at its end."""
     held: list[list[tree.Comment]] = [[] for _ in units]
+    at = 0
     for comment in comments:
-        held[_holder(units, comment)].append(comment)
+        at = max(at, _holder(units, comment))  # comments keep their order
+        held[at].append(comment)
     return held
 
 

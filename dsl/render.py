@@ -91,9 +91,13 @@ class _Page:
         rows.append(self._gutter())
         rows += [self._remark("note", note) for note in d.notes]
         rows += [self._remark("help", text) for text in (*d.helps, f"`chainrun help {d.code}`")]
-        if d.fix and len(d.fix.text) < WIDEST and not any(f"`{d.fix.text.strip()}`" in label.message for label in d.labels):
+        if d.fix and len(d.fix.text) < WIDEST and not self._is_said(d.fix):
             rows += self._mend(d.fix)
         return "\n".join(row.rstrip() for row in rows) + "\n"
+
+    def _is_said(self, fix: Fix) -> bool:
+        """Whether a mark names the mend already: did you mean `within`?"""
+        return any(f"`{fix.text.strip()}`" in label.message for label in self.diagnostic.labels)
 
     # -- the marked lines ----------------------------------------
 

@@ -180,8 +180,7 @@ def _exception(entry: dict[str, Any], source: Source, span: Span, faults: list[D
         items = parse(Source(source.name, text)).items
     except ChainError as error:
         faults.extend(
-            Diagnostic(d.code, d.message, (Label(span, d.labels[0].message),), helps=d.helps)
-            for d in error.diagnostics
+            Diagnostic(d.code, d.message, (Label(span, d.labels[0].message),), helps=d.helps) for d in error.diagnostics
         )
         return None
     if len(items) != 1 or not isinstance(items[0], tree.Except):

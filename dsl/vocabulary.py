@@ -81,9 +81,7 @@ def vocabulary() -> Vocabulary:
         for name, type_ in table["fields"].items()
     }
     fields[ANY_LABEL] = FieldType(ValueType.TEXT)
-    arguments = {
-        kind: {name: _target(row) for name, row in rows.items()} for kind, rows in table["arguments"].items()
-    }
+    arguments = {kind: {name: _target(row) for name, row in rows.items()} for kind, rows in table["arguments"].items()}
     kinds = {}
     for name, row in table["kinds"].items():
         introduces = row.get("introduces")

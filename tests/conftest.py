@@ -1,8 +1,14 @@
 """What all tests share: where real telemetry lies, and `--accept` for goldens."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: a property that fails, fails for everybody. HYPOTHESIS_PROFILE=default looks further.
+settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 ROOT = Path(__file__).resolve().parent.parent
 

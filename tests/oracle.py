@@ -244,7 +244,7 @@ class Oracle:
             subject, introduced = taken.actor, False
         captures = before.captures + tuple((n, taken) for n in (step.capture, capture) if n is not None)
         return Partial(
-            before.taken + (taken,),
+            (*before.taken, taken),
             subject,
             introduced,
             captures,
@@ -435,9 +435,9 @@ class Oracle:
             for taken in partial.taken:
                 evidence.setdefault(taken.step.number, set()).add(taken.event.order)
 
-        def tightness(p: Partial) -> tuple[int, list[tuple[int, int]]]:
-            places = sorted(((t.event.order, -i, -t.step.number) for i, t in enumerate(p.taken)), reverse=True)
-            return p.first_time, [(order, number) for order, _, number in places]
+        def tightness(p: Partial) -> tuple[int, list[int], list[int]]:
+            last_first = sorted(((t.event.order, i, -t.step.number) for i, t in enumerate(p.taken)), reverse=True)
+            return p.first_time, [order for order, _, _ in last_first], [number for _, _, number in last_first]
 
         tightest = max(partials, key=tightness)
         return Found(

@@ -173,7 +173,7 @@ def test_included_words_are_put_in_place_and_differences_stay() -> None:
 
 
 def test_a_declared_kind_puts_its_filter_in_front() -> None:
-    text = "P = { /Library/LaunchAgents }\nkind persist: write(P) where file.size > 1KB\npersist(user: \"root\") as p"
+    text = 'P = { /Library/LaunchAgents }\nkind persist: write(P) where file.size > 1KB\npersist(user: "root") as p'
     part = step(main(text).positions[0].element).parts[0]
     assert (part.kind.name, part.base) == ("persist", "write")
     assert [a.name for a in part.arguments] == [None, "user"]
@@ -253,8 +253,8 @@ FORMS = [
     "!open ->[1h] spawn",
     'signin as s without prior signin(user: "x") in 30d',
     "launch as vm without prior call(box: vm) in 30d -> egress of vm within 1h",
-    "signin where new(user.name, source.ip among signin in 30d) and time outside \"mon-fri 08:00-18:00\"",
-    'M = { nginx: { nginx }, redis: { redis-server } }\nstart where process.args not in M[container.image.name]',
+    'signin where new(user.name, source.ip among signin in 30d) and time outside "mon-fri 08:00-18:00"',
+    "M = { nginx: { nginx }, redis: { redis-server } }\nstart where process.args not in M[container.image.name]",
     "open ->? write ~>[10s..5m] exec within 1h",
     "open as app -> spawn by app until exit of app within 5m",
     "open as app -> write once per host, app, app.user.name in 1h within 5m",

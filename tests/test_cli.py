@@ -575,7 +575,7 @@ def test_normalise_prints_what_the_matcher_sees(here: Path, chainrun: Command) -
     assert rows[0]["host"] == "win-1"
     assert rows[0]["time"] == "2026-03-01T10:00:00.000000Z"
     assert rows[0]["fields"]["process.name"] == "powershell.exe"
-    assert "read    2 lines" in err
+    assert "read     2 lines" in err
     assert chainrun("normalise", "absent.jsonl")[0] == Exit.UNREADABLE
 
 

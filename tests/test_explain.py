@@ -96,7 +96,7 @@ def test_what_need_not_be_related_is_said() -> None:
         ("open as a -> spawn -> egress by a within 5m", "One alert for each host and `a`."),
         ("write as f ~> delete(f) within 5m", "One alert for each host and the file of `f`."),
         ("open ~> write within 5m per user.name", "One alert for each user.name and the acting process of step 2."),
-        ("write ~> read within 5m per all", "One alert for each the acting process of step 2."),
+        ("write ~> read within 5m per all", "One alert for each value of the acting process of step 2."),
     ],
 )
 def test_the_identity_of_an_alert_is_said(chain: str, said: str) -> None:

@@ -55,7 +55,7 @@ def pair(seed: int) -> tuple[str, Analytic, list[Event]]:
         except ChainError:
             continue
         if not unsupported(analytic.chains[0]):
-            return text, analytic, worlds.stream(rng, rng.choice((8, 14, 20)))
+            return text, analytic, worlds.stream(rng, rng.choice((10, 16, 24)))
 
 
 @pytest.mark.parametrize("slice", range(SLICES))

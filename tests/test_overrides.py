@@ -67,9 +67,7 @@ def test_words_are_taken_away() -> None:
 
 
 def test_a_word_that_only_a_wildcard_covers_is_excepted() -> None:
-    assert effective("Children-={ python3 }")["Children"][0] == (
-        "{ cmd.exe, powershell.exe, python* } - { python3 }"
-    )
+    assert effective("Children-={ python3 }")["Children"][0] == ("{ cmd.exe, powershell.exe, python* } - { python3 }")
 
 
 def test_settings_take_effect_in_the_order_given() -> None:

@@ -335,7 +335,7 @@ FUNNEL = Funnel(
 def test_the_summary_leaves_nothing_out_that_was_left_out() -> None:
     assert to_summary(tally(), [FUNNEL]) == (
         "read     1,200 lines of 2 inputs (4.1 MB)\n"
-        "events   1,000 events, 150 lines of no interest, 40 blank\n"
+        "events   1,000; 150 lines of no interest, 40 blank\n"
         "formats  sysmon 900, zeek 100\n"
         "kinds    write 90, spawn 10\n"
         "merged   3 exact duplicates, 4 second records of one occurrence\n"
@@ -357,4 +357,4 @@ def test_many_chains_take_a_line_each() -> None:
 
 
 def test_an_empty_run_has_a_summary_too() -> None:
-    assert to_summary(Tally(), []) == "read    0 lines of 0 inputs (0 bytes)\nevents  0 events\n"
+    assert to_summary(Tally(), []) == "read    0 lines of 0 inputs (0 bytes)\nevents  0\n"

@@ -28,7 +28,7 @@ def stream(rng: Random, length: int) -> list[Event]:
         at += rng.choice((0, 0, 1, 1, 2, spread)) * SECOND
         host = rng.choice(hosts)
         alive = [pid for h, pid in names if h == host] or [1]
-        pid = rng.choice(alive) if rng.random() < 0.85 else rng.randint(1, 3)
+        pid = rng.choice(alive) if rng.random() < 0.85 else rng.randint(1, 2)
         name = names.setdefault((host, pid), rng.choice(PROGRAMS))
         draw = rng.random()
         fields: dict[str, Any] = {}
@@ -90,7 +90,7 @@ class Chains:
             element = self.element(first=i == 0, last=i == length - 1)
             parts.append(element if i == 0 else f" {self.arrow()} {element}")
         text = "".join(parts)
-        text += f" within {rng.choice((3, 6, 10, 20, 60))}s"
+        text += f" within {rng.choice((3, 6, 10, 20, 60, 60))}s"
         if rng.random() < 0.15:
             text += rng.choice((" per user.name", " per host, user.name"))
         used = [name for name, _ in self.captures]
@@ -103,11 +103,11 @@ class Chains:
         rng = self.rng
         arrow = rng.choice(("->", "->", "->", "~>"))
         draw = rng.random()
-        if draw < 0.15:
-            arrow += f"[{rng.choice((1, 2, 5))}s]"
-        elif draw < 0.25:
+        if draw < 0.12:
+            arrow += f"[{rng.choice((1, 3, 8))}s]"
+        elif draw < 0.2:
             low = rng.choice((1, 2))
-            arrow += f"[{low}s..{low + rng.choice((0, 1, 4))}s]"
+            arrow += f"[{low}s..{low + rng.choice((0, 3, 8))}s]"
         return arrow
 
     def element(self, first: bool, last: bool) -> str:
@@ -134,30 +134,30 @@ class Chains:
         processes = [n for n, k in self.captures if k in ("open", "spawn")]
         if kind == "exec":
             argument = f"({rng.choice(files)})" if files and rng.random() < 0.8 else "({" + rng.choice(PATHS) + "})"
-        elif rng.random() < 0.6:
+        elif rng.random() < 0.4:
             words = {
                 "open": PROGRAMS,
                 "spawn": PROGRAMS,
                 "write": PATHS,
                 "egress": SITES,
             }[kind]
-            chosen = ", ".join(rng.sample(words, rng.choice((1, 1, 2)) if len(words) > 1 else 1))
+            chosen = ", ".join(rng.sample(words, rng.choice((1, 2))))
             negated = "not " if rng.random() < 0.2 else ""
             argument = f"({negated}{{{chosen}}})"
         text = kind + argument
-        if processes and not first and rng.random() < 0.3:
+        if processes and not first and rng.random() < 0.35:
             text += f" {rng.choice(('by', 'under'))} {rng.choice(processes)}"
-        if kind == "spawn" and files and rng.random() < 0.25:
+        if kind == "spawn" and files and rng.random() < 0.3:
             text += f" and exec({rng.choice(files)})"
         draw = rng.random()
-        if draw < 0.12:
+        if draw < 0.06:
             text += ' where user.name == "u1"'
-        elif draw < 0.2:
+        elif draw < 0.12:
             text += ' where not user.name == "u2" or user.name == "u2"'
-        elif self.captures and draw < 0.32:
+        elif self.captures and draw < 0.24:
             name, _ = rng.choice(self.captures)
             text += f" where user.name {rng.choice(('==', '!='))} {name}.user.name"
-        elif kind == "write" and files and draw < 0.45:
+        elif kind == "write" and files and draw < 0.4:
             text += f" where file.size {rng.choice(('<', '>='))} {rng.choice(files)}.file.size"
         if not bare and rng.random() < 0.5:
             self.count += 1

@@ -26,9 +26,7 @@ class Line(msgspec.Struct, frozen=True):
     anywhere: bool = False  # a site's line for all analytics: it belongs to those that have its captures
 
 
-def chain(
-    node: tree.Chain, others: list[Line], platforms: tuple[str, ...], scope: Scope
-) -> model.Chain | None:
+def chain(node: tree.Chain, others: list[Line], platforms: tuple[str, ...], scope: Scope) -> model.Chain | None:
     """The chain; None where something in it is wrong. `others`: lines that belong to it and stand elsewhere."""
     elements = Elements(scope)
     hops = tuple(elements.hop(p.hop) for p in node.positions)
@@ -202,4 +200,3 @@ def _platforms(positions: tuple[model.Position, ...], platforms: tuple[str, ...]
 
 def _listed(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-

@@ -107,9 +107,7 @@ def _fits_as_word(field: Typed, text: Typed, written: tree.Expression, node: tre
     role = patterns.role_of(field.type)
     if literal.name is not None:
         known = scope.parameters.get(tree.Name(text=literal.name, span=written.span), scope.faults)
-        return known is not None and scope.parameters.use(
-            known, role, written.span, f"`{node.op}`", scope.faults
-        )
+        return known is not None and scope.parameters.use(known, role, written.span, f"`{node.op}`", scope.faults)
     word = words.Written(model.Word(str(literal.value), literal.quote), written.span, scope.faults)
     words.check_word(word, role)
     return True
@@ -201,9 +199,7 @@ def _is_constant(node: tree.Path, scope: Scope) -> bool:
     return len(node.parts) == 1 and name not in scope.captures and name not in scope.vocabulary.field_sets
 
 
-def _lookup(
-    node: tree.Lookup, left: Typed, scope: Scope, user: str, neutral: bool
-) -> model.Lookup | None:
+def _lookup(node: tree.Lookup, left: Typed, scope: Scope, user: str, neutral: bool) -> model.Lookup | None:
     key = path(node.key, scope)
     known = scope.parameters.get(node.map, scope.faults)
     if key is None or known is None or known.valued is None:

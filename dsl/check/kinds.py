@@ -1,7 +1,7 @@
 """Kinds that a file, or the prelude, declares: another kind with a filter in front.
 
-    kind persist: write(LaunchPaths)
-    kind clone:   call("CreateVolume") { introduces: volume = aws.ec2.volume_id   tests: aws.ec2.snapshot_id }
+kind persist: write(LaunchPaths)
+kind clone:   call("CreateVolume") { introduces: volume = aws.ec2.volume_id   tests: aws.ec2.snapshot_id }
 """
 
 import msgspec
@@ -52,7 +52,6 @@ def _report_circle(declaration: tree.KindDeclaration, scope: Scope) -> None:
     span = declaration.step.parts[0].kind.span
     text = f"kind `{declaration.name.text}` is made of itself"
     scope.faults.error("C215", text, span, "this leads in a circle")
-
 
 
 def _meaning(declaration: tree.KindDeclaration, scope: Scope) -> Meaning | None:

@@ -101,9 +101,7 @@ def with_exclusion(element: model.Element, capture: str, exclusion: model.StepEx
         case model.Repeat() | model.Counted() if element.capture == capture:
             return msgspec.structs.replace(element, element=_on_all(element.element, exclusion))
         case _:
-            return msgspec.structs.replace(
-                element, element=with_exclusion(element.element, capture, exclusion)
-            )
+            return msgspec.structs.replace(element, element=with_exclusion(element.element, capture, exclusion))
 
 
 def _on_all(element: model.Element, exclusion: model.StepExclusion) -> model.Element:
@@ -120,8 +118,6 @@ def _on_all(element: model.Element, exclusion: model.StepExclusion) -> model.Ele
 def expired(analytic: model.Analytic, at: int) -> tuple[model.Exclusion | model.StepExclusion, ...]:
     """The exceptions of an analytic that no longer apply at a moment (microseconds since 1970)."""
     of_matches = [e for c in analytic.chains for e in c.exceptions]
-    of_steps = [
-        e for c in analytic.chains for p in c.positions for s in model.steps(p.element) for e in s.exceptions
-    ]
+    of_steps = [e for c in analytic.chains for p in c.positions for s in model.steps(p.element) for e in s.exceptions]
     every: list[model.Exclusion | model.StepExclusion] = [*of_matches, *of_steps]
     return tuple(e for e in every if e.until is not None and e.until < at)

@@ -193,9 +193,7 @@ class Parameters:
                 for word in known.valued.written:
                     words.check_word(word, known.role)
 
-    def _conflict(
-        self, known: Known, role: ValueType, span: Span, user: str, first: Span, faults: Faults
-    ) -> None:
+    def _conflict(self, known: Known, role: ValueType, span: Span, user: str, first: Span, faults: Faults) -> None:
         assert known.role is not None
         known.disputed = True
         odd_role, odd_span, odd_user, role_, user_ = role, span, user, known.role, known.user

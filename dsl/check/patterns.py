@@ -97,17 +97,13 @@ def _written(
     return values.as_pattern(valued.value)
 
 
-def _parameter(
-    node: tree.Path, target: model.Target, scope: Scope, user: str, neutral: bool
-) -> model.Pattern | None:
+def _parameter(node: tree.Path, target: model.Target, scope: Scope, user: str, neutral: bool) -> model.Pattern | None:
     known = scope.parameters.get(node, scope.faults, scope.captures)
     if known is None or known.valued is None:
         return None
     type_ = known.valued.type
     if type_ in values.WORDY:
-        if not neutral and not scope.parameters.use(
-            known, role_of(target.type), node.span, user, scope.faults
-        ):
+        if not neutral and not scope.parameters.use(known, role_of(target.type), node.span, user, scope.faults):
             return None
         found = values.named(known.valued.value, known.name, node.span)
         return values.as_pattern(found)

@@ -150,17 +150,13 @@ class Scope:
 
     def with_captures(self, captures: dict[str, Capture]) -> "Scope":
         """The names of one chain of the file."""
-        return Scope(
-            self.vocabulary, self.parameters, self.kinds, self.faults, captures, broken=self.broken
-        )
+        return Scope(self.vocabulary, self.parameters, self.kinds, self.faults, captures, broken=self.broken)
 
     def reporting(self, faults: Faults) -> "Scope":
         """The same names for a text of another source."""
         return Scope(self.vocabulary, self.parameters, self.kinds, faults, self.captures, broken=self.broken)
 
-    def at(
-        self, place: Place, *, own_fields: bool = True, loose: bool = False, reads_own: bool = False
-    ) -> "Scope":
+    def at(self, place: Place, *, own_fields: bool = True, loose: bool = False, reads_own: bool = False) -> "Scope":
         """The same names seen from another place of the chain."""
         return Scope(
             self.vocabulary, self.parameters, self.kinds, self.faults, self.captures, place,
@@ -229,9 +225,7 @@ class Scope:
         if parting == "own":
             return self.reads_own
         if parting in ("before", "all"):
-            return capture.binding is Binding.BOUND or (
-                self.loose and capture.binding is not Binding.ABSENT
-            )
+            return capture.binding is Binding.BOUND or (self.loose and capture.binding is not Binding.ABSENT)
         return False
 
     def _unreadable(self, capture: Capture, span: Span) -> None:

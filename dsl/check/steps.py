@@ -14,9 +14,7 @@ from .scope import Capture, Scope
 ORIGINS = frozenset({Entity.CONTAINER, Entity.INSTANCE})  # entities that have an address of their own
 
 
-def step(
-    node: tree.Step, scope: Scope, number: int, title: str, capture: str | None = None
-) -> model.Step | None:
+def step(node: tree.Step, scope: Scope, number: int, title: str, capture: str | None = None) -> model.Step | None:
     """The step; None where something in it is wrong."""
     parts = [_part(p, scope) for p in node.parts]
     where = condition(node.where, scope) if node.where is not None else None

@@ -99,9 +99,7 @@ def constant(value: tree.Duration | tree.Number | tree.Truth | tree.Text) -> mod
     type_ = ValueType.BYTES if value.unit else ValueType.NUMBER
     number *= FACTORS[value.unit]
     whole = number == number.to_integral_value()
-    return model.Literal(
-        value=int(number) if whole or value.unit else float(number), type=type_, span=value.span
-    )
+    return model.Literal(value=int(number) if whole or value.unit else float(number), type=type_, span=value.span)
 
 
 def _words(value: tree.WordSet, look_up: LookUp, faults: Faults) -> Valued | None:

@@ -9,9 +9,7 @@ from .parameters import Known
 from .scope import Scope
 
 
-def check_windows(
-    node: tree.Chain, hops: tuple[model.Hop | None, ...], within: int | None, scope: Scope
-) -> None:
+def check_windows(node: tree.Chain, hops: tuple[model.Hop | None, ...], within: int | None, scope: Scope) -> None:
     """Report a chain without a limit, an absence that never ends, and arrows that are longer than the whole."""
     clause = next((c for c in node.clauses if isinstance(c, tree.Within)), None)
     absences = [isinstance(_bare(p.element), tree.Absent) for p in node.positions]

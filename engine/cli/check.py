@@ -24,7 +24,7 @@ class Form(StrEnum):
 
 
 def command(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", show_default=False)],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", show_default=False)],
     form: Annotated[Form, typer.Option("--format", "-f", help="How diagnostics are written.")] = Form.TEXT,
     settings: SetOption = None,
     site: SiteOption = None,

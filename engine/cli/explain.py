@@ -17,7 +17,7 @@ from .exits import Exit
 
 
 def command(
-    chains: Annotated[list[str], typer.Argument(metavar="CHAIN...", show_default=False)],
+    chains: Annotated[list[str], typer.Argument(metavar="CHAIN", show_default=False)],
     dot: Annotated[bool, typer.Option("--dot", help="Draw the automaton in GraphViz' language.")] = False,
     settings: SetOption = None,
     site: SiteOption = None,

@@ -28,7 +28,7 @@ from .exits import Exit
 
 
 def command(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", show_default=False)],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", show_default=False)],
     check: Annotated[bool, typer.Option("--check", help="Only list the files that would change.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Only show what would change.")] = False,
 ) -> int:

@@ -16,7 +16,7 @@ _WIDTH = 100
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False)] = None,
     telemetry_file: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="A telemetry format of your own; may be repeated.")
     ] = None,

@@ -11,7 +11,7 @@ from ..report.escape import excerpt
 from .exits import Exit, UsageError
 
 
-def command(code: Annotated[str | None, typer.Argument(metavar="[CODE]", show_default=False)] = None) -> int:
+def command(code: Annotated[str | None, typer.Argument(metavar="CODE", show_default=False)] = None) -> int:
     if code is None:
         sys.stdout.write("".join(f"{name}  {page.title}\n" for name, page in sorted(CODES.items())))
         return Exit.OK

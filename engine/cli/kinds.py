@@ -13,7 +13,7 @@ from ..report.escape import excerpt
 from .exits import Exit, UsageError
 
 
-def command(kind: Annotated[str | None, typer.Argument(metavar="[KIND]", show_default=False)] = None) -> int:
+def command(kind: Annotated[str | None, typer.Argument(metavar="KIND", show_default=False)] = None) -> int:
     kinds = vocabulary().kinds
     if kind is None:
         width = max(map(len, kinds))

@@ -21,7 +21,7 @@ from .exits import Exit, UsageError
 
 
 def command(
-    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE...]", show_default=False)] = None,
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE", show_default=False)] = None,
     host: Annotated[str | None, typer.Option(metavar="NAME", help="The host of records that name none.")] = None,
     lateness: Annotated[
         str, typer.Option(metavar="DURATION", help="How much out of order a pipe's events may be; files need none.")

@@ -13,7 +13,7 @@ from .exits import Exit
 
 
 def command(
-    chains: Annotated[list[str], typer.Argument(metavar="CHAIN...", show_default=False)],
+    chains: Annotated[list[str], typer.Argument(metavar="CHAIN", show_default=False)],
     settings: SetOption = None,
     site: SiteOption = None,
 ) -> int:

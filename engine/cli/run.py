@@ -36,7 +36,9 @@ class Form(StrEnum):
 
 
 def command(
-    words: Annotated[list[str], typer.Argument(metavar="CHAIN... [EVENTS...]", show_default=False)],
+    words: Annotated[
+        list[str], typer.Argument(metavar="CHAIN|EVENTS", help="Chains and events, in any order.", show_default=False)
+    ],
     form: Annotated[
         Form | None, typer.Option("--format", "-f", help="How alerts are written; text on a terminal, else jsonl.")
     ] = None,

@@ -2,7 +2,8 @@
 
 Some sources write their times in whole seconds, beside others on the same host that do not: a connection at 10.6 s is
 written as 10.0 s, and stands before the start of its own process at 10.3 s. Where a start follows within the second
-that was cut off, such an event belongs right after it. Called by `intake`, on ordered events, where the stream may wait.
+that was cut off, such an event belongs right after it. Called by `intake`, on ordered events, where the stream may
+wait.
 """
 
 from collections import deque

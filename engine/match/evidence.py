@@ -7,6 +7,7 @@ inside the window of the completing event: then some match runs through it.
 from heapq import heappop, heappush
 
 from ..event import Event
+from ..process import Process
 from .groups import Group, Interval, Node
 
 
@@ -15,17 +16,19 @@ class Match:
 
     evidence   step number -> its events, in order
     at_least   step numbers whose log was cut in a flood
-    witness    (step number, event), in order: together they satisfy everything
+    witness    step number -> event: together they satisfy everything
+    processes  step number -> the process that the witness's step is about
     """
 
-    __slots__ = ("at_least", "event", "evidence", "start", "witness")
+    __slots__ = ("at_least", "event", "evidence", "processes", "start", "witness")
 
     def __init__(self, event: Event) -> None:
         self.event = event
         self.start = event.time
         self.evidence: dict[int, list[Event]] = {}
         self.at_least: set[int] = set()
-        self.witness: list[tuple[int, Event]] = []
+        self.witness: dict[int, Event] = {}
+        self.processes: dict[int, Process | None] = {}
 
 
 def collect(last: list[Node], window: int | None) -> Match:
@@ -41,9 +44,9 @@ def collect(last: list[Node], window: int | None) -> Match:
     link: Node | None = best
     while link is not None:
         walk.record(link)
-        match.witness.append((link.step.number, link.event))
+        match.witness[link.step.number] = link.event
+        match.processes[link.step.number] = link.process
         link = link.via
-    match.witness.reverse()
     match.start = best.start
     match.at_least = walk.cut
     match.evidence = {

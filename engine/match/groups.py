@@ -15,24 +15,32 @@ from collections.abc import Hashable
 from chainrun.dsl.model import Step
 
 from ..event import Event
+from ..process import Process
 
 # The log of a flood: how many nodes of one group are kept as evidence. Detection never reads what is cut.
 LOG_LIMIT = 10_000
 
 
 class Node:
-    """`via` is the earlier node with the latest start, of those the latest: following it gives a tightest witness."""
+    """An event in the place of a step, at the end of partial matches.
 
-    __slots__ = ("before", "event", "group", "implicit", "start", "step", "via")
+    start    the latest possible start of any match that ends here
+    via      the earlier node with the latest start, of those the latest: following it gives a tightest witness
+    process  whom the step introduced, else who acted
+    """
 
-    def __init__(self, event: Event, step: Step, start: int, implicit: bool = False) -> None:
+    __slots__ = ("before", "event", "implicit", "process", "start", "step", "via")
+
+    def __init__(
+        self, event: Event, step: Step, start: int, implicit: bool = False, process: Process | None = None
+    ) -> None:
         self.event = event
         self.step = step
         self.start = start
         self.implicit = implicit
+        self.process = process
         self.before: list[Interval] = []
         self.via: Node | None = None
-        self.group: Group | None = None
 
     def follow(self, interval: "Interval", best: "Node") -> None:
         """Take an interval as a predecessor; `best` is its node with the latest start."""
@@ -41,15 +49,16 @@ class Node:
             self.via = best
             self.start = best.start
 
-    def path(self) -> tuple[int, list[tuple[int, int]]]:
+    def path(self) -> tuple[int, list[int], list[int]]:
         """What makes a witness the tightest: the latest start, then the latest events, last first; of alternatives
-        that one event satisfies, the one written first."""
-        orders = []
+        that the same events satisfy, the one written first."""
+        orders, steps = [], []
         node: Node | None = self
         while node is not None:
-            orders.append((node.event.order, -node.step.number))
+            orders.append(node.event.order)
+            steps.append(-node.step.number)
             node = node.via
-        return self.start, orders
+        return self.start, orders, steps
 
 
 class Interval:
@@ -134,7 +143,6 @@ class Group:
         return self.first + len(self.nodes)
 
     def append(self, node: Node) -> None:
-        node.group = self
         # a late event stands in the log where it arrived; its start is its own
         at = node.event.time
         if self.times and self.times[-1] > at:

@@ -173,7 +173,7 @@ class Matcher:
     def _begin(self, way: Way, step: Step, event: Event, reading: Reading, nodes: Nodes) -> None:
         place = way.key((), event, reading), step.number, reading.implicit
         if place not in nodes:
-            nodes[place] = Node(event, step, event.time, reading.implicit)
+            nodes[place] = Node(event, step, event.time, reading.implicit, reading.process)
 
     def _continue(
         self,
@@ -233,7 +233,7 @@ class Matcher:
         place = way.key(before, event, reading), step.number, reading.implicit
         node = nodes.get(place)
         if node is None:
-            node = nodes[place] = Node(event, step, best.start, reading.implicit)
+            node = nodes[place] = Node(event, step, best.start, reading.implicit, reading.process)
         node.follow(interval, best)
 
     def _wanted(self, way: Way, event: Event, reading: Reading) -> Iterator[tuple[Hashable, ...]]:
@@ -318,7 +318,7 @@ _NONE: dict[Key, Group] = {}
 _SCOPES = {"user": "user.name"}  # what a scope that is no field is read from
 
 
-def _tightness(item: tuple[tuple[Key, int, bool], Node]) -> tuple[int, list[tuple[int, int]]]:
+def _tightness(item: tuple[tuple[Key, int, bool], Node]) -> tuple[int, list[int], list[int]]:
     return item[1].path()
 
 

@@ -36,6 +36,11 @@ class Reading:
         self.implicit = implicit
         self.by_parent = by_parent
 
+    @property
+    def process(self) -> Process | None:
+        """The process that the step is about: whom it introduced, else who acted."""
+        return self.introduced if isinstance(self.introduced, Process) else self.actor
+
 
 def as_parent(name: str) -> str:
     """Where a step that takes the parent for its process reads a field."""

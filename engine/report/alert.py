@@ -109,7 +109,7 @@ def make_alert(
     raw: bool = True,
 ) -> Alert:
     """The alert of a match. `evidence`: how many events of a step are listed in full."""
-    witness = dict(match.witness)
+    witness = match.witness
     chain = automaton.chain
     steps = [_step(step, match, witness.get(step.number), evidence, raw) for step in automaton.steps]
     required = [s for s in automaton.steps if s.number in witness]
@@ -129,7 +129,7 @@ def make_alert(
         first_time=stamp(match.start),
         last_time=stamp(match.event.time),
         steps=steps,
-        entities=_entities(automaton.steps, witness),
+        entities=_entities(automaton.steps, match),
         lineage=[_row(p) for p in reversed(list(ancestry(actor))[:LINEAGE_LIMIT])],
         completeness={
             "matched": len(required),
@@ -207,18 +207,18 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _entities(steps: Iterable[Step], witness: dict[int, Event]) -> dict[str, dict[str, Any]]:
+def _entities(steps: Iterable[Step], match: Match) -> dict[str, dict[str, Any]]:
     """The entity that each captured step is about, of the witness."""
     entities: dict[str, dict[str, Any]] = {}
     for step in steps:
-        event = witness.get(step.number)
+        event = match.witness.get(step.number)
         if step.capture is None or event is None:
             continue
         introduced = step.introduces
+        process = match.processes[step.number]
         if introduced is not None and introduced.field != "process" and introduced.field in event.fields:
             entities[step.capture] = {introduced.field: _plain(event.fields[introduced.field])}
-        elif event.process is not None:
-            process = event.process if introduced is not None else event.actor or event.process
+        elif process is not None:
             entities[step.capture] = _process(process)
     return entities
 

@@ -41,8 +41,8 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "load": ("{process} loaded {file.path}", "{file.path} was loaded"),
     "egress": (
-        "{process} connected to {destination}",
         "{process} asked for the name {dns.question.name}",
+        "{process} connected to {destination}",
         "{source} connected to {destination}",
         "a connection went to {destination}",
         "the name {dns.question.name} was asked for",

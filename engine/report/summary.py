@@ -35,9 +35,8 @@ def _rows(tally: Tally) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """(label, text, styles of the label)"""
     plain, warn = ("dim",), ("yellow",)
     yield "read", f"{_count(tally.lines, 'line')} of {_count(tally.inputs, 'input')} ({_bytes(tally.bytes)})", plain
-    events = [_count(tally.passed, "event")]
-    events += [f"{n:,} {what}" for n, what in ((tally.silent, "lines of no interest"), (tally.blank, "blank")) if n]
-    yield "events", ", ".join(events), plain
+    others = [f"{n:,} {what}" for n, what in ((tally.silent, "lines of no interest"), (tally.blank, "blank")) if n]
+    yield "events", f"{tally.passed:,}" + (f"; {', '.join(others)}" if others else ""), plain
     if tally.by_format:
         yield "formats", _listed(tally.by_format), plain
     if tally.by_kind:

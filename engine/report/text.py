@@ -32,7 +32,7 @@ _SEVERITY = {
     "medium": ("bold", "yellow"),
     "low": ("bold", "blue"),
 }
-_WHERE_LIMIT = 60
+_WHERE_LIMIT = 200
 _TITLE_LIMIT = 200
 _COMMAND_LIMIT = 160
 

@@ -6,7 +6,7 @@ of DOT are written here, because networkx's writer needs a GraphViz library.
 
 from typing import Any
 
-import networkx as nx  # type: ignore[import-untyped]  # TODO: goes with types-networkx in the dev group
+import networkx as nx
 
 from ..match.automaton import Automaton, Edge
 from ..report.duration import short

@@ -147,4 +147,3 @@ def _scope(scope: tuple[str, ...]) -> str:
     if not scope:
         return "anywhere"
     return "on one host" if scope == ("host",) else f"of one {' and '.join(scope)}"
-
