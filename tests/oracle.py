@@ -5,7 +5,7 @@ which `tests/worlds.py` generates. What it says of a stream is the truth that th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chainrun.dsl import model
@@ -72,6 +72,10 @@ class Partial:
 
     def capture(self, name: str) -> Taken | None:
         return dict(self.captures).get(name)
+
+
+# A member of a group, the partial with it alone, and the hop that links it.
+Choice = tuple[Taken | None, Partial, Hop | None]
 
 
 @dataclass(frozen=True)
@@ -233,6 +237,13 @@ class Oracle:
         linked = hop is not None and hop.arrow == "->" and before.subject is not None and not explicit
         return not linked or before.subject in self.world.line(taken.actor)
 
+    def tells(self, part: model.Part, taken: Taken) -> bool:
+        """Whether the arguments that read nothing but the event hold; spares the rest of a group's choices."""
+        return all(
+            isinstance(a.pattern, model.FromCapture) or self.passes(a.pattern, a.target, taken, Partial()) is True
+            for a in part.arguments
+        )
+
     def after(self, taken: Taken, before: Partial, hop: Hop | None, capture: str | None, optional: bool) -> Partial:
         step = taken.step
         subject, introduced = before.subject, before.introduced
@@ -314,34 +325,39 @@ class Oracle:
     def all_ways(self, group: model.All, before: Partial, hop: Hop | None) -> Iterator[Partial]:
         """Each member takes an event after what stands before the group; all different; the first within the hop."""
 
-        def choose(i: int, so_far: list[tuple[Taken | None, Partial]]) -> Iterator[list[tuple[Taken | None, Partial]]]:
+        def choose(i: int, so_far: list[Choice]) -> Iterator[list[Choice]]:
             if i == len(group.members):
                 yield so_far
                 return
             own, member = group.members[i]
             inner = member.element if isinstance(member, model.Optional) else member
             if isinstance(member, model.Optional):
-                yield from choose(i + 1, [*so_far, (None, before)])
+                yield from choose(i + 1, [*so_far, (None, before, None)])
             arrow = own or hop
             branches = inner.members if isinstance(inner, model.Either) else ((None, inner),)
             capture = inner.capture if isinstance(inner, model.Either) else None
             for branch_hop, step in branches:
                 link = branch_hop or arrow
                 for event in self.events:
-                    if any(t is not None and t.event is event for t, _ in so_far):
+                    if any(t is not None and t.event is event for t, _, _ in so_far):
                         continue
                     for taken in self.readings(step, event):
                         loose = Hop(arrow=link.arrow) if link is not None else None
                         if before.taken and not self.may_follow(taken, before, loose):
                             continue
-                        if self.fits(taken, before, link):
-                            one = self.after(taken, before, link, capture, isinstance(member, model.Optional))
-                            yield from choose(i + 1, [*so_far, (taken, one)])
+                        one = self.after(taken, before, link, capture, isinstance(member, model.Optional))
+                        if all(self.tells(part, taken) for part in step.parts):
+                            yield from choose(i + 1, [*so_far, (taken, one, link)])
 
         for choice in choose(0, []):
-            members = [(t, p) for t, p in choice if t is not None]
+            members = [(t, p) for t, p, _ in choice if t is not None]
             if not members:
                 yield before
+                continue
+            # members may compare each other's captures, whichever came first
+            seen = tuple(c for _, one in members for c in one.captures[len(before.captures) :])
+            among = replace(before, captures=before.captures + seen)
+            if not all(t is None or self.fits(t, among, link) for t, _, link in choice):
                 continue
             first = min(t.event.time for t, _ in members)
             order_first = min(members, key=lambda m: m[0].event.order)[0]
@@ -355,7 +371,7 @@ class Oracle:
                 continue
             subject, introduced, identity = before.subject, before.introduced, before.identity
             captures, level = before.captures, before.level
-            for (taken, one), (_, member) in zip(choice, group.members, strict=True):
+            for (taken, one, _), (_, member) in zip(choice, group.members, strict=True):
                 if taken is None:
                     continue
                 step = taken.step

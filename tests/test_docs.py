@@ -275,7 +275,7 @@ def test_every_function_is_in_the_language_page() -> None:
 
 def test_every_set_of_the_prelude_is_in_the_language_page() -> None:
     _, file = prelude()
-    assert not missing([i.name for i in file.items if isinstance(i, Parameter)], [ROOT / "docs/language.md"])
+    assert not missing([i.name.text for i in file.items if isinstance(i, Parameter)], [ROOT / "docs/language.md"])
 
 
 def test_every_format_and_converter_is_in_the_formats_page() -> None:

@@ -117,6 +117,16 @@ class Chains:
             kept = list(self.captures)
             members = [self.step(first, bare=True) for _ in range(rng.choice((2, 2, 3)))]
             self.captures = kept
+            if rng.random() < 0.4:
+                # two members that compare each other's captures, one way round or the other
+                self.count += 1
+                name = f"x{self.count}"
+                field = rng.choice(("user.name", "process.pid"))
+                one, other = (0, 1) if rng.random() < 0.5 else (1, 0)
+                joined = " and " if " where " in members[other] else " where "
+                members[other] += f"{joined}{field} == {name}.{field}"
+                members[one] += f" as {name}"
+                self.captures.append((name, "event"))
             return "(" + " & ".join(members) + ")"
         if draw < 0.24:
             kind = rng.choice(("spawn", "write", "egress"))

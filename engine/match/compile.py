@@ -18,6 +18,7 @@ from .automaton import LEVEL, Automaton, Edge, Join, State
 from .conditions import needs, reads
 from .equality import same, same_plain
 from .lineage import FIELDS as LINEAGE_FIELDS
+from .siblings import asked, kept_name, waiting
 from .unsupported import step_reads
 
 
@@ -127,16 +128,17 @@ class _Compiler:
         """The lattice of subsets: from each subset any missing member may come next. Every member is linked to what
         stood before the group; only the first event is held to the hop's limits."""
         members = element.members
+        elements = tuple(m for _, m in members)
         result: list[Exit] = []
         for before in exits:
             required = frozenset(i for i, (_, m) in enumerate(members) if not isinstance(m, model.Optional))
             lattice: dict[frozenset[int], list[Exit]] = {frozenset(): [before]}
             for size in range(len(members)):
                 for done in [d for d in lattice if len(d) == size]:
-                    for i, (own, member) in enumerate(members):
+                    for i, (own, _) in enumerate(members):
                         if i not in done:
                             for exit in lattice[done]:
-                                self.member(lattice, before.known, exit, done, i, own, member, hop)
+                                self.member(lattice, before.known, exit, done, i, own, elements, hop)
             for done, ways in lattice.items():
                 if done and required <= done:
                     result += [Exit(w.state, self.after_all(element, before.known, w.known, done)) for w in ways]
@@ -152,9 +154,10 @@ class _Compiler:
         done: frozenset[int],
         i: int,
         own: Hop | None,
-        member: Element,
+        members: tuple[Element, ...],
         hop: Hop | None,
     ) -> None:
+        member = members[i]
         optional = isinstance(member, model.Optional)
         inner = member.element if isinstance(member, model.Optional) else member
         if optional:
@@ -167,6 +170,11 @@ class _Compiler:
             link = arrow or own or hop
             # joined as if nothing of the group had matched; what it captures is added to what the others captured
             alone = self.after(step, number, before, link, capture)
+            earlier = tuple(s for j in sorted(done) for s in model.steps(members[j]))
+            later = frozenset(
+                s.capture for j, m in enumerate(members) if j not in done | {i} for s in model.steps(m) if s.capture
+            )
+            kept = tuple(own.name for own, _ in waiting(step, later))
             captures = tuple(sorted({*exit.known.captures, *alone.captures}))
             known = msgspec.structs.replace(exit.known, captures=captures)
             ways = lattice.setdefault(done | {i}, [])
@@ -177,7 +185,8 @@ class _Compiler:
                 ways.append(same)
             assert same.state is not None
             limits = hop if not done else None
-            self.edge(same.state, Exit(exit.state, exit.known), step, number, link, limits, optional, capture, before)
+            step = asked(step, later, earlier)
+            self.edge(same.state, exit, step, number, link, limits, optional, capture, before, kept)
 
     def after_all(self, element: model.All, before: Known, inside: Known, done: frozenset[int]) -> Known:
         """The subject after a group: what the member written last introduced, of those that did; else what it was."""
@@ -240,8 +249,10 @@ class _Compiler:
         optional: bool,
         capture: str | None,
         linked_to: Known | None = None,
+        kept: tuple[str, ...] = (),
     ) -> None:
-        """One edge. `linked_to` is what the step is joined to where that is not what stands right before it."""
+        """One edge. `linked_to` is what the step is joined to where that is not what stands right before it; `kept`
+        are fields of its own that wait for a sibling."""
         known = linked_to or exit.known
         joins = tuple(self.joins(step, known, link))
         captures = dict(known.captures)
@@ -249,6 +260,7 @@ class _Compiler:
         defines = {f"#{number}", f"@{number}", LEVEL}
         for name in {step.capture, capture} - {None}:
             defines |= {f"{name}.{f}" for f in self.captured_fields(str(name))}
+        defines |= {f"{kept_name(step)}.{field}" for field in kept}
         edge = Edge(
             source=exit.state,
             step=step,

@@ -93,9 +93,9 @@ class _Walk:
             _, place = heappop(self.queue)
             group = self.groups[place]
             done = group.first
+            if group.cut:
+                self.cut.update(n.step.number for n in group.nodes[:1])
             for interval in sorted(self.pending.pop(place), key=lambda i: (i.lo, i.hi)):
-                if interval.lo < group.first and group.cut:
-                    self.cut.update(n.step.number for n in group.nodes[:1])
                 for index in range(max(interval.lo, done), interval.hi):
                     node = group.nodes[index - group.first]
                     if self.horizon is None or node.start >= self.horizon:

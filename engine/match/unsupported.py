@@ -12,6 +12,7 @@ from chainrun.dsl.source import Span
 from chainrun.dsl.types import ACTORS, Entity
 
 from .conditions import looks_back, reads
+from .siblings import waiting
 
 CODE = "C901"
 
@@ -88,12 +89,14 @@ def _step(step: Step) -> Iterator[tuple[str, Span]]:
 
 
 def _siblings(group: model.All) -> Iterator[tuple[str, Span]]:
-    """Members that read each other's captures."""
-    names = {s.capture for s in model.steps(group) if s.capture is not None}
-    for step in model.steps(group):
-        for capture, _ in step_reads(step):
-            if capture in names:
-                yield "a comparison between members of `&`", step.span
+    """Comparisons between members that are not of two single steps' fields, for equality."""
+    names = frozenset(s.capture for s in model.steps(group) if s.capture is not None)
+    for _, member in group.members:
+        for step in model.steps(member):
+            read = {(c, f) for c, f in step_reads(step) if c in names}
+            served = {(other.capture, other.name) for _, other in waiting(step, names)}
+            if read and (read != served or not isinstance(member, Step)):
+                yield "this comparison between members of `&`", step.span
 
 
 def step_reads(step: Step) -> frozenset[tuple[str, str]]:

@@ -11,6 +11,7 @@ from .automaton import LEVEL, Edge, State
 from .conditions import Test
 from .fields import unchanged
 from .readings import FieldOf, Reading, as_parent, looking_back
+from .siblings import kept_name
 
 Key = tuple[Hashable, ...]
 
@@ -44,7 +45,7 @@ class Way:
         if source is not None:
             self._back = looking_back(edge.step, slot_of, unchanged)
             self._back_by_parent = looking_back(edge.step, slot_of, as_parent) if self._back else ()
-        names = {edge.step.capture, edge.capture} - {None}
+        names = {edge.step.capture, edge.capture, kept_name(edge.step)} - {None}
         self.build = tuple(self._source_of(slot, layout, {str(n) for n in names}) for slot in target.layout)
 
     def _source_of(self, slot: str, layout: dict[str, int], captures: set[str]) -> tuple[str, Any]:

@@ -1,0 +1,53 @@
+"""A flood cuts the log of a group, never a detection: its evidence is then a lower bound, and says so."""
+
+import pytest
+from chainrun.engine.engine import Engine
+from chainrun.engine.match import groups
+
+from . import oracle, worlds
+from .test_oracle import checked, in_order, pair
+from .worlds import event
+
+SECOND = worlds.SECOND
+
+
+@pytest.mark.parametrize("limit", [2, 5])
+def test_with_cut_logs_the_same_alerts_at_the_same_events(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    monkeypatch.setattr(groups, "LOG_LIMIT", limit)
+    for seed in range(1, 400):
+        text, analytic, events = pair(seed)
+        expected = in_order(oracle.alerts(analytic.chains[0], events))
+        alerts = list(Engine([analytic], evidence=1_000_000, raw=False).run(worlds.again(events)))
+        found = sorted(
+            (max(w), w) for w in ([s.witness.line for s in a.steps if s.matched and s.witness] for a in alerts)
+        )
+        assert found == sorted((f.at, list(f.witness.values())) for f in expected), f"seed {seed}\n{text}"
+
+
+def test_a_pile_of_writes_is_counted_as_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "LOG_LIMIT", 100)
+    analytic = checked("open({ word }) -> write -> egress within 1h")
+    engine = Engine([analytic], raw=False)
+    stream = [event(0, 0, {"open"}, {"process.pid": 1, "process.name": "word"})]
+    stream += [event(n, n, {"write"}, {"process.pid": 1, "file.path": f"/{n}"}) for n in range(1, 1001)]
+    stream += [event(1001, 1001, {"connect", "egress"}, {"process.pid": 1, "destination.ip": "192.0.2.1"})]
+    (alert,) = engine.run(stream)
+    write = alert.steps[1]
+    assert write.witness and write.witness.line == 1000
+    assert not isinstance(write.count, int)
+    assert isinstance(write.count_at_least, int) and 50 <= write.count_at_least <= 1000
+
+
+def test_after_its_window_a_chain_remembers_nothing() -> None:
+    for seed in range(1, 200):
+        _, analytic, events = pair(seed)
+        engine = Engine([analytic], raw=False)
+        window = analytic.chains[0].within
+        assert window is not None
+        list(engine.run(worlds.again(events)))
+        late = event(len(events), events[-1].time + 2 * window + SECOND, {"event"}, {})
+        matcher = engine.running[0].matcher
+        matcher.expire(late.time)
+        engine.running[0].identities.expire(late.time)
+        assert matcher.open_groups == 0
+        assert not engine.running[0].identities.until
