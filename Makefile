@@ -18,13 +18,13 @@ demo: dev
 dev: $(BIN)/python
 	@test "`cat $(STAMP) 2>/dev/null`" = "$(LISTING)" || { \
 	  echo 'installing chainrun and its tools into $(VENV) ...' && \
-	  $(BIN)/pip install --quiet --disable-pip-version-check --config-settings editable_mode=strict --editable . --group dev && \
+	  $(BIN)/pip install --quiet --quiet --disable-pip-version-check --config-settings editable_mode=strict --editable . --group dev && \
 	  echo "$(LISTING)" > $(STAMP); }
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'chainrun needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo 'Python cannot make a virtual environment here; on Debian or Ubuntu: apt-get install python3-venv'; exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 
 test: dev
 	$(BIN)/pytest -q -n auto --benchmark-skip

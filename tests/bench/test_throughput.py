@@ -27,11 +27,10 @@ def measure(benchmark: Any, file: Path) -> list[Any]:
 
     alerts: list[Any] = benchmark.pedantic(run, rounds=3, warmup_rounds=1)
     seconds = benchmark.stats.stats.median
+    benchmark.extra_info["lines"] = events
+    benchmark.extra_info["MB"] = round(size / 1e6)
     benchmark.extra_info["events/s"] = round(events / seconds)
     benchmark.extra_info["MB/s"] = round(size / seconds / 1e6, 1)
-    print(
-        f"\n{file.name}: {events:,} lines, {size / 1e6:.0f} MB, {events / seconds:,.0f} events/s, {size / seconds / 1e6:.0f} MB/s"
-    )
     return alerts
 
 
