@@ -52,9 +52,9 @@ EXAMPLES = sorted(folder for folder in ROOT.glob("examples/*") if folder.is_dir(
 SAMPLE = "examples/01-first-chain/events.jsonl"
 
 FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.M | re.S)
-NAMED = re.compile(r"`([\w.-]+)`:\s*$")
+NAMED = re.compile(r"`([\w./-]+)`:\s*$")
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
-OURS = re.compile(r"(?:^|\| )(?:\.venv/bin/chainrun|chainrun|python3? -m chainrun)\b")
+OURS = re.compile(r"(?:^|\| |&& )(?:\.venv/bin/chainrun|chainrun|python3? -m chainrun)\b")
 PATIENCE = 60  # seconds for one command
 
 
