@@ -189,7 +189,11 @@ def follow(page: Path, sandbox: Sandbox) -> Iterator[tuple[Command, int, str]]:
     for block in blocks(page):
         if block.language != "console":
             if block.name is not None:
-                (sandbox.cwd / block.name).write_text(block.text, encoding="utf-8")
+                file = sandbox.cwd / block.name
+                assert not file.exists() or file.read_text(encoding="utf-8") == block.text, (
+                    f"{block.place}: {file.name}"
+                )
+                file.write_text(block.text, encoding="utf-8")
             continue
         for command in commands(block):
             if command.text.startswith("cd "):

@@ -16,23 +16,28 @@ import msgspec
 from chainrun.engine.formats.format import Format, Readings
 from chainrun.engine.formats.rawpath import RawPath
 
+# What lineage reads: whose event it is, and who started whom.
+LINEAGE = (
+    "process.entity_id",
+    "process.pid",
+    "process.name",
+    "process.executable",
+    "process.command_line",
+    "process.parent.entity_id",
+    "process.parent.pid",
+    "process.parent.name",
+    "process.parent.executable",
+    "process.parent.command_line",
+)
+
 # Asked for whatever the chains read: lineage, order, the host, and what decides an event's kinds.
 ALWAYS = frozenset(
     {
+        *LINEAGE,
         "event.provider",
         "event.action",
         "host.id",
         "host.ip",
-        "process.entity_id",
-        "process.pid",
-        "process.name",
-        "process.executable",
-        "process.command_line",
-        "process.parent.entity_id",
-        "process.parent.pid",
-        "process.parent.name",
-        "process.parent.executable",
-        "process.parent.command_line",
         "process.target.entity_id",
         "process.target.pid",
         "process.target.name",

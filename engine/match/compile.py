@@ -14,10 +14,10 @@ from chainrun.dsl import model
 from chainrun.dsl.model import Analytic, Chain, Element, Hop, Step
 from chainrun.dsl.types import ACTORS
 
+from ..intake.decode import LINEAGE
 from .automaton import LEVEL, Automaton, Edge, Join, State
 from .conditions import needs, reads
 from .equality import same, same_plain
-from .lineage import FIELDS as LINEAGE_FIELDS
 from .siblings import asked, kept_name, waiting
 from .unsupported import step_reads
 
@@ -359,7 +359,7 @@ class _Compiler:
         )
 
     def fields(self) -> frozenset[str]:
-        wanted = set(LINEAGE_FIELDS) | set(self.chain.scope) - {"host"}
+        wanted = set(LINEAGE) | set(self.chain.scope) - {"host"}
         for step in self.steps:
             for part in step.parts:
                 for argument in part.arguments:

@@ -16,7 +16,7 @@ from .kleene import every_of, not_of, some_element, some_of
 from .needs import looks_back, needs, reads
 from .raw import NULL
 
-__all__ = ["Test", "compile_condition", "looks_back", "needs", "reads"]
+__all__ = ["Test", "compile_condition", "looks_back", "members", "needs", "reads"]
 
 
 def compile_condition(expr: Expression, slot_of: Slots = no_captures, rename: Rename = unchanged) -> Test:
@@ -31,7 +31,7 @@ def compile_condition(expr: Expression, slot_of: Slots = no_captures, rename: Re
 
     match expr:
         case Binary(op="and") | Binary(op="or"):
-            tests = tuple(compile(e) for e in _members(expr, expr.op))
+            tests = tuple(compile(e) for e in members(expr, expr.op))
             return every_of(tests) if expr.op == "and" else some_of(tests)
         case Not():
             return not_of(compile(expr.operand))
@@ -53,17 +53,17 @@ def compile_condition(expr: Expression, slot_of: Slots = no_captures, rename: Re
             raise ValueError(f"a condition stands here, not {type(expr).__name__}")
 
 
-def _members(expr: Expression, op: str) -> list[Expression]:
+def members(expr: Expression, op: str) -> list[Expression]:
     """`a and b and c` as three, in the order written: without recursion a set of a thousand `or`s is no depth."""
-    members: list[Expression] = []
+    found: list[Expression] = []
     waiting = [expr]
     while waiting:
         e = waiting.pop()
         if isinstance(e, Binary) and e.op == op:
             waiting += (e.right, e.left)
         else:
-            members.append(e)
-    return members
+            found.append(e)
+    return found
 
 
 def _truth(value: object) -> bool | None:

@@ -12,19 +12,6 @@ from ..event import Event
 from ..intake.kinds import is_open_start
 from ..process import Process
 
-FIELDS = (
-    "process.entity_id",
-    "process.pid",
-    "process.name",
-    "process.executable",
-    "process.command_line",
-    "process.parent.entity_id",
-    "process.parent.pid",
-    "process.parent.name",
-    "process.parent.executable",
-    "process.parent.command_line",
-)
-
 STARTS = frozenset({"spawn", "start-again"})
 SECOND = 1_000_000
 

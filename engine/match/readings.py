@@ -13,7 +13,7 @@ from chainrun.dsl.types import Entity
 
 from ..event import Event
 from ..process import Process
-from .conditions import Test, compile_condition, reads
+from .conditions import Test, compile_condition, members, reads
 from .fields import Reader, Rename, Slots, no_captures, reader, unchanged
 from .files import FileKeys
 from .raw import read_raw
@@ -139,18 +139,11 @@ def _event_only(step: Step, rename: Rename) -> Iterator[Test]:
         yield from _conjuncts(step.where, rename, own=True)
 
 
-def _conjuncts(
-    condition: model.Expression,
-    rename: Rename,
-    own: bool,
-    slot_of: Slots = no_captures,
-) -> Iterator[Test]:
+def _conjuncts(condition: model.Expression, rename: Rename, own: bool, slot_of: Slots = no_captures) -> Iterator[Test]:
     """A condition's parts between `and`s: those that read captures (own False), or those that do not."""
-    if isinstance(condition, model.Binary) and condition.op == "and":
-        yield from _conjuncts(condition.left, rename, own, slot_of)
-        yield from _conjuncts(condition.right, rename, own, slot_of)
-    elif own == (not reads(condition)):
-        yield compile_condition(condition, slot_of, rename)
+    for part in members(condition, "and"):
+        if own == (not reads(part)):
+            yield compile_condition(part, slot_of, rename)
 
 
 def looking_back(step: Step, slot_of: Slots, rename: Rename) -> tuple[Test, ...]:

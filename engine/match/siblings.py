@@ -4,25 +4,16 @@ Either member may come first, so a comparison waits for the later of the two: wh
 first, its own value is kept under a name of its own (`&3`, of step 3) and the other's edge asks the question.
 """
 
-from collections.abc import Iterator
-
 import msgspec
 from chainrun.dsl import model
 from chainrun.dsl.model import Binary, CaptureField, Expression, Field, Step
+
+from .conditions import members
 
 
 def kept_name(step: Step) -> str:
     """The name under which a step's own values wait for a sibling."""
     return f"&{step.number}"
-
-
-def conjuncts(condition: Expression | None) -> Iterator[Expression]:
-    """A condition's parts between `and`s."""
-    if isinstance(condition, Binary) and condition.op == "and":
-        yield from conjuncts(condition.left)
-        yield from conjuncts(condition.right)
-    elif condition is not None:
-        yield condition
 
 
 def compared(part: Expression) -> tuple[Field, CaptureField] | None:
@@ -36,16 +27,20 @@ def compared(part: Expression) -> tuple[Field, CaptureField] | None:
     return None
 
 
+def _parts(step: Step) -> list[Expression]:
+    return members(step.where, "and") if step.where is not None else []
+
+
 def waiting(step: Step, names: frozenset[str]) -> tuple[tuple[Field, CaptureField], ...]:
     """What a step compares with captures of these names."""
-    pairs = (compared(part) for part in conjuncts(step.where))
+    pairs = (compared(part) for part in _parts(step))
     return tuple(pair for pair in pairs if pair is not None and pair[1].capture in names)
 
 
 def asked(step: Step, later: frozenset[str], earlier: tuple[Step, ...]) -> Step:
     """The step as an edge asks it: without what it compares with members still to come (captures named `later`), and
     with what those before it (`earlier`) compare with its own capture."""
-    parts = [p for p in conjuncts(step.where) if (pair := compared(p)) is None or pair[1].capture not in later]
+    parts = [p for p in _parts(step) if (pair := compared(p)) is None or pair[1].capture not in later]
     for sibling in earlier:
         for own, other in waiting(sibling, frozenset({step.capture} if step.capture else ())):
             mine = Field(name=other.name, type=other.type, many=other.many, span=other.span)
