@@ -79,7 +79,9 @@ def rewritten(field: str, old: str, new: str) -> Change:
         pytest.param("lolbin", without(11, "winword.exe"), 0, id="no file written by the app"),
         pytest.param("lolbin", without(1, "wscript.exe"), 0, id="no listed child"),
         pytest.param("lolbin", without(3, "powershell.exe"), 0, id="no egress by the lineage"),
-        pytest.param("lolbin", rewritten("TargetFilename", "\\AppData\\Local\\Temp\\", "\\Documents\\"), 0, id="no user path"),
+        pytest.param(
+            "lolbin", rewritten("TargetFilename", "\\AppData\\Local\\Temp\\", "\\Documents\\"), 0, id="no user path"
+        ),
         pytest.param("lolbin", rewritten("Image", "WINWORD.EXE", "WORDPAD.EXE"), 0, id="an app that is not listed"),
         pytest.param("lolbin", rewritten("Image", "wscript.exe", "splwow64.exe"), 0, id="a child that is not listed"),
         pytest.param("lolbin", rewritten("ParentProcessGuid", "-4F14-", "-4F01-"), 0, id="a child of somebody else"),
