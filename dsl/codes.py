@@ -272,7 +272,7 @@ CODES: dict[str, Code] = {
     ),
     "C204": Code(
         "a field that does not exist",
-        "Fields have the names of the Elastic Common Schema; `chainrun fields` lists them. What only the record\n"
+        "Fields have the names of the Elastic Common Schema, as far as telemetry here has them. What only the record\n"
         'has is read as `raw."Some.Field"`, labels as `labels.name`.',
         'open where process.nam == "x"',
         'open where process.name == "x"',
@@ -286,7 +286,7 @@ CODES: dict[str, Code] = {
     ),
     "C206": Code(
         "a function that does not exist",
-        "Conditions have a small, fixed set of functions, which `chainrun functions` lists.",
+        "Conditions have a small, fixed set of functions; docs/language.md lists them.",
         "event where lenght(file.name) > 3",
         "event where length(file.name) > 3",
     ),
@@ -502,7 +502,7 @@ CODES: dict[str, Code] = {
     ),
     "C405": Code(
         "a function that is called wrongly",
-        "The number and types of a function's arguments are fixed; `chainrun functions` shows them.",
+        "The number and types of a function's arguments are fixed; docs/language.md shows them.",
         "event where length(file.name, 3) > 3",
         "event where length(file.name) > 3",
     ),

@@ -33,7 +33,7 @@ class Event:
     os        "windows", "linux", "macos" or "" where the format does not say
     sequence  the source's own record number or audit serial, where it has one
     also      other records of the same occurrence
-    process   whose record it is; parent: who started it (of a start); set by lineage
+    process   whose record it is; parent: who started it (of a start); actor: who acts; target: in whom; set by lineage
     clock     None where `time` is trustworthy; else the record's time as written, which `time` then is too until the
               host's offset has been measured: local time that the record passes off as UTC
     measures  of a record with both: its trustworthy time less its local one, in microseconds
@@ -58,6 +58,7 @@ class Event:
         "process",
         "raw",
         "sequence",
+        "target",
         "time",
     )
 
@@ -96,6 +97,7 @@ class Event:
         self.process: Process | None = None
         self.parent: Process | None = None
         self.actor: Process | None = None
+        self.target: Process | None = None
 
     def __repr__(self) -> str:
         return f"Event({self.time}, {'|'.join(sorted(self.kinds))}, {self.origin!r})"

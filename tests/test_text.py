@@ -280,9 +280,10 @@ def test_an_app_that_was_open_already_is_named_and_not_its_child() -> None:
         kind="open",
         matched=True,
         count=1,
+        entity={"process.pid": 410, "process.name": "Safari"},
         witness=witness(1, "2026-03-01T10:00:00.000000Z", process__name="zsh", process__pid=455),
     )
-    block = to_block(alert(steps=[step], entities={"app": {"process.pid": 410, "process.name": "Safari"}}))
+    block = to_block(alert(steps=[step]))
     assert "Safari (410) was open" in block
 
 

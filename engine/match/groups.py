@@ -49,14 +49,14 @@ class Node:
             self.via = best
             self.start = best.start
 
-    def path(self) -> tuple[int, list[int], list[int]]:
-        """What makes a witness the tightest: the latest start, then the latest events, last first; of alternatives
-        that the same events satisfy, the one written first."""
+    def path(self) -> tuple[int, list[int], list[tuple[int, bool]]]:
+        """What makes a witness the tightest: the latest start, then the latest events, last first; of what the same
+        events can be, the alternative written first, and an app opened before one that merely was open."""
         orders, steps = [], []
         node: Node | None = self
         while node is not None:
             orders.append(node.event.order)
-            steps.append(-node.step.number)
+            steps.append((-node.step.number, not node.implicit))
             node = node.via
         return self.start, orders, steps
 

@@ -30,12 +30,17 @@ class Identities:
         for completion in completions:
             by_place.setdefault((completion.scope, completion.identity), []).append(completion)
         opened = []
+        now: set[Place] = set()
         for place in sorted(by_place, key=_depth):
             found = by_place[place]
             at = found[0].node.event.time
-            if any(self.until.get(above, at - 1) >= at for above in _above(place)):
+            above = list(_above(place))
+            if not now.isdisjoint(above):
+                continue  # an inner completion by the very event that completes the outermost
+            if any(self.until.get(p, at - 1) >= at for p in above):
                 self.later += 1
                 continue
+            now.add(place)
             self.until[place] = at + self.window
             level = max(c.level for c in found)
             best = [c for c in found if c.level == level]

@@ -78,6 +78,14 @@ class _Host:
             event.time,
         )
         event.process = event.actor = process
+        if "inject" in event.kinds:
+            event.target = self.acting(
+                fields.get("process.target.entity_id"),
+                fields.get("process.target.pid"),
+                fields.get("process.target.name"),
+                fields.get("process.target.executable"),
+                event.time,
+            )
         if process is not None:
             event.parent = process.parent
             if "exit" in event.kinds:

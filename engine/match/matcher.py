@@ -318,7 +318,7 @@ _NONE: dict[Key, Group] = {}
 _SCOPES = {"user": "user.name"}  # what a scope that is no field is read from
 
 
-def _tightness(item: tuple[tuple[Key, int, bool], Node]) -> tuple[int, list[int], list[int]]:
+def _tightness(item: tuple[tuple[Key, int, bool], Node]) -> tuple[int, list[int], list[tuple[int, bool]]]:
     return item[1].path()
 
 

@@ -121,7 +121,7 @@ class StepTest:
 
     def _introduced(self, event: Event) -> Any:
         if self.introduces_process:
-            return None if self.target else event.process
+            return event.target if self.target else event.process
         if self.introduces_file:
             return self.files.key(event, event.fields.get("file.path"))
         return None

@@ -27,7 +27,6 @@ def _refusal(what: str, span: Span) -> Diagnostic:
         code=CODE,
         message=f"{what} cannot be run yet",
         labels=(Label(span, "this version checks it and does not run it"),),
-        helps=(f"`chainrun help {CODE}`",),
     )
 
 

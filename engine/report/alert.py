@@ -4,7 +4,7 @@ Made from a `Match` by `make_alert`; printed by the sinks.
 """
 
 import hashlib
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,7 +53,8 @@ class Witness(msgspec.Struct, frozen=True):
 
 
 class StepReport(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One step of the chain as written. `count` is exact; `count_at_least` takes its place where a log was cut."""
+    """One step of the chain as written. `count` is exact; `count_at_least` takes its place where a log was cut.
+    `entity`: what the witness's step is about."""
 
     step: int
     name: str
@@ -61,6 +62,7 @@ class StepReport(msgspec.Struct, frozen=True, omit_defaults=True):
     matched: bool = msgspec.field(default_factory=bool)
     count: int | msgspec.UnsetType = msgspec.UNSET
     count_at_least: int | msgspec.UnsetType = msgspec.UNSET
+    entity: dict[str, Any] = {}
     witness: Witness | msgspec.UnsetType = msgspec.UNSET
     evidence: list[Reference] | msgspec.UnsetType = msgspec.UNSET
 
@@ -129,7 +131,7 @@ def make_alert(
         first_time=stamp(match.start),
         last_time=stamp(match.event.time),
         steps=steps,
-        entities=_entities(automaton.steps, match),
+        entities={s.capture: e for s in automaton.steps if s.capture is not None and (e := _entity(s, match))},
         lineage=[_row(p) for p in reversed(list(ancestry(actor))[:LINEAGE_LIMIT])],
         completeness={
             "matched": len(required),
@@ -166,6 +168,7 @@ def _step(step: Step, match: Match, witness: Event | None, limit: int, raw: bool
         matched=True,
         count=msgspec.UNSET if cut else count,
         count_at_least=count if cut else msgspec.UNSET,
+        entity=_entity(step, match),
         witness=_witness(witness, raw) if witness is not None else msgspec.UNSET,
         evidence=[_reference(e) for e in _listed(events, witness, limit)],
     )
@@ -207,20 +210,16 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _entities(steps: Iterable[Step], match: Match) -> dict[str, dict[str, Any]]:
-    """The entity that each captured step is about, of the witness."""
-    entities: dict[str, dict[str, Any]] = {}
-    for step in steps:
-        event = match.witness.get(step.number)
-        if step.capture is None or event is None:
-            continue
-        introduced = step.introduces
-        process = match.processes[step.number]
-        if introduced is not None and introduced.field != "process" and introduced.field in event.fields:
-            entities[step.capture] = {introduced.field: _plain(event.fields[introduced.field])}
-        elif process is not None:
-            entities[step.capture] = _process(process)
-    return entities
+def _entity(step: Step, match: Match) -> dict[str, Any]:
+    """The entity that a step is about, of the witness: what it introduced, else who acted; empty where unknown."""
+    event = match.witness.get(step.number)
+    if event is None:
+        return {}
+    introduced = step.introduces
+    if introduced is not None and not introduced.field.startswith("process") and introduced.field in event.fields:
+        return {introduced.field: _plain(event.fields[introduced.field])}
+    process = match.processes[step.number]
+    return _process(process) if process is not None else {}
 
 
 def _process(process: Process) -> dict[str, Any]:

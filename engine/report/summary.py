@@ -35,7 +35,8 @@ def _rows(tally: Tally) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """(label, text, styles of the label)"""
     plain, warn = ("dim",), ("yellow",)
     yield "read", f"{_count(tally.lines, 'line')} of {_count(tally.inputs, 'input')} ({_bytes(tally.bytes)})", plain
-    others = [f"{n:,} {what}" for n, what in ((tally.silent, "lines of no interest"), (tally.blank, "blank")) if n]
+    silent = f"{_count(tally.silent, 'line')} of no interest" if tally.silent else ""
+    others = [text for text in (silent, f"{tally.blank:,} blank" if tally.blank else "") if text]
     yield "events", f"{tally.passed:,}" + (f"; {', '.join(others)}" if others else ""), plain
     if tally.by_format:
         yield "formats", _listed(tally.by_format), plain

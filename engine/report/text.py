@@ -22,7 +22,7 @@ FLAGS = {
     "unlinked": "a record named no actor, so this link is a coincidence on one host and no proof of cause",
     "unproven": "an absence rests on a source that showed nothing from this host in that time",
     "state_evicted": "state of this host was given up for lack of memory; there may be more to it",
-    "lineage_incomplete": "the start of a process was not seen, so its ancestry is not known to the end",
+    "lineage_incomplete": "a process was seen starting, and not who started it",
     "clock_unmeasured": "the source writes local time and nothing measured its offset; times may be hours off",
 }
 
@@ -88,7 +88,7 @@ def _steps(alert: Alert, paint: Paint) -> list[str]:
             absent = "not seen, and none was to be" if step.kind.startswith("!") else "not seen (optional)"
             lines.append(paint(f"{head}{' ' * time}  {absent}", "dim"))
             continue
-        fields = _shown(alert, step.name, step.kind, step.witness)
+        fields = _shown(step, step.witness)
         lines.append(f"{head}{after:>{time}}  {phrase(step.kind, fields)}{_more(step)}")
         command = command_line(step.kind, fields, _COMMAND_LIMIT)
         if command is not None:
@@ -116,11 +116,11 @@ def _foot(alert: Alert, paint: Paint) -> list[str]:
     return [f"  {paint(label.ljust(width), 'dim')}  {text}" for label, text in rows]
 
 
-def _shown(alert: Alert, name: str, kind: str, witness: Witness) -> Mapping[str, Any]:
+def _shown(step: StepReport, witness: Witness) -> Mapping[str, Any]:
     """The fields to make a sentence of. An app that was open already is known by a record that may be about another
-    process (a child that it started): then the app itself, as the alert names it."""
-    app = alert.entities.get(name, {})
-    if kind == "open" and "process.pid" in app and app["process.pid"] != witness.fields.get("process.pid"):
+    process (a child that it started): then the app itself, as the step names it."""
+    app = step.entity
+    if step.kind == "open" and app and app.get("process.pid") != witness.fields.get("process.pid"):
         return app
     return witness.fields
 
