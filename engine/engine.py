@@ -54,6 +54,7 @@ class Engine:
         self.files = FileKeys()
         self.running = [_Running(a, compile_chain(a, chain), self.files) for a in analytics for chain in a.chains]
         self.alerts = 0
+        self._before: int | None = None  # the time of the event before
 
     @property
     def automata(self) -> tuple[Automaton, ...]:
@@ -76,11 +77,14 @@ class Engine:
         self.lineage.place(event)
         self.files.learn(event)
         kinds = event.kinds
+        # state goes by the earlier of two events' times: one stamp from the future must not make everybody's pass
+        now = event.time if self._before is None else min(event.time, self._before)
+        self._before = event.time
         alerts: list[tuple[tuple[str, ...], Alert]] = []
         for running in self.running:
             matcher = running.matcher
             if matcher.reads_every_event or not kinds.isdisjoint(matcher.kinds):
-                self._sweep(running, event.time)
+                self._sweep(running, now)
                 completions = matcher.feed(event)
                 if completions:
                     for completion, nodes in running.identities.take(completions):

@@ -51,3 +51,13 @@ def test_after_its_window_a_chain_remembers_nothing() -> None:
         engine.running[0].identities.expire(late.time)
         assert matcher.open_groups == 0
         assert not engine.running[0].identities.until
+
+
+def test_one_stamp_from_the_future_expires_nobody() -> None:
+    engine = Engine([checked("open({ word }) -> write within 5m")], raw=False)
+    stream = [
+        event(0, 0, {"open"}, {"process.pid": 1, "process.name": "word"}),
+        event(1, 10**15, {"open"}, {"process.pid": 9, "process.name": "word"}, host="h2"),
+        event(2, SECOND, {"write"}, {"process.pid": 1, "file.path": "/x"}),
+    ]
+    assert len(list(engine.run(stream))) == 1
