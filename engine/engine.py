@@ -55,6 +55,8 @@ class Engine:
         self.running = [_Running(a, compile_chain(a, chain), self.files) for a in analytics for chain in a.chains]
         self.alerts = 0
         self._before: int | None = None  # the time of the event before
+        self._window = max((r.identities.window for r in self.running), default=0)
+        self._next_forget: int | None = None
 
     @property
     def automata(self) -> tuple[Automaton, ...]:
@@ -80,6 +82,11 @@ class Engine:
         # state goes by the earlier of two events' times: one stamp from the future must not make everybody's pass
         now = event.time if self._before is None else min(event.time, self._before)
         self._before = event.time
+        if self._next_forget is None or now < self._next_forget - self._window:
+            self._next_forget = now + self._window
+        elif now >= self._next_forget:
+            self.lineage.forget(now - self._window)
+            self._next_forget = now + self._window
         alerts: list[tuple[tuple[str, ...], Alert]] = []
         for running in self.running:
             matcher = running.matcher
@@ -116,7 +123,7 @@ class Engine:
         window = running.identities.window
         if running.next_sweep is None:
             running.next_sweep = now + window // SWEEPS
-        elif now >= running.next_sweep:
+        elif now >= running.next_sweep or now < running.next_sweep - window:
             running.matcher.expire(now)
             running.identities.expire(now)
             running.next_sweep = now + window // SWEEPS

@@ -81,6 +81,7 @@ class Chains:
         self.rng = rng
         self.captures: list[tuple[str, str]] = []  # (name, kind) that later steps may use
         self.count = 0
+        self.optional: str | None = None  # the name of an optional step, for exceptions only
 
     def chain(self) -> str:
         rng = self.rng
@@ -93,7 +94,7 @@ class Chains:
         text += f" within {rng.choice((3, 6, 10, 20, 60, 60))}s"
         if rng.random() < 0.15:
             text += rng.choice((" per user.name", " per host, user.name"))
-        used = [name for name, _ in self.captures]
+        used = [name for name, _ in self.captures] + ([self.optional] * 2 if self.optional else [])
         if used and rng.random() < 0.2:
             name = rng.choice(used)
             text += f'\nexcept "known" when {name}.user.name == "u1"'
@@ -116,6 +117,8 @@ class Chains:
         if draw < 0.12:
             kept = list(self.captures)
             members = [self.step(first, bare=True) for _ in range(rng.choice((2, 2, 3)))]
+            if rng.random() < 0.3:
+                members[-1] = f"({members[-1]} | {self.step(first, bare=True)})"
             self.captures = kept
             if rng.random() < 0.4:
                 # two members that compare each other's captures, one way round or the other
@@ -123,6 +126,7 @@ class Chains:
                 name = f"x{self.count}"
                 field = rng.choice(("user.name", "process.pid"))
                 one, other = (0, 1) if rng.random() < 0.5 else (1, 0)
+                members = [m for m in members if "|" not in m] + [self.step(first, bare=True) for _ in range(2)]
                 joined = " and " if " where " in members[other] else " where "
                 members[other] += f"{joined}{field} == {name}.{field}"
                 members[one] += f" as {name}"
@@ -131,8 +135,16 @@ class Chains:
         if draw < 0.24:
             kind = rng.choice(("spawn", "write", "egress"))
             members = [self.step(first, bare=True, kind=kind) for _ in range(2)]
-            return "(" + " | ".join(members) + ")"
+            name = ""
+            if rng.random() < 0.3:
+                self.count += 1
+                name = f" as x{self.count}"
+                self.captures.append((name[4:], kind))
+            return "(" + " | ".join(members) + ")" + name
         if draw < 0.36 and not first:
+            if rng.random() < 0.3:
+                self.optional = f"y{self.count}"
+                return f"({self.step(first, bare=True)} as {self.optional})?"
             return self.step(first, bare=True) + "?"
         return self.step(first)
 

@@ -64,7 +64,7 @@ class Edge(msgspec.Struct, frozen=True):
 
 class State(msgspec.Struct, frozen=True):
     """`number` is its index; states are in topological order. A final state's `identity` names the slots that tell one
-    alert from another; `lineage` says that these are processes, whose descendants belong to the same alert."""
+    alert from another."""
 
     number: int
     title: str

@@ -22,6 +22,14 @@ from .siblings import asked, kept_name, waiting
 from .unsupported import step_reads
 
 
+class Acted(msgspec.Struct, frozen=True, order=True):
+    """A member of `&` that has matched: its place, the slot of what it introduced or of who acted, its identity."""
+
+    member: int
+    subject: str | None
+    identity: tuple[str, ...]
+
+
 class Known(msgspec.Struct, frozen=True):
     """What is known of a partial match at one place of the chain.
 
@@ -29,12 +37,14 @@ class Known(msgspec.Struct, frozen=True):
     introduced  whether the subject was introduced (else it is an actor, and a later actor takes its place)
     captures    capture -> the step or alternative (by its id) that it names
     identity    slots that tell one alert from another, of the last required step written so far
+    group       inside `&`: the members that have matched
     """
 
     subject: str | None = None
     introduced: bool = False
     captures: tuple[tuple[str, int], ...] = ()
     identity: tuple[str, ...] = ()
+    group: tuple[Acted, ...] = ()
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -70,7 +80,6 @@ class _Compiler:
         self.steps = all_steps
         self.draft = _Draft()
         self.optional: set[int] = set()
-        self.identity_of: dict[int, tuple[str, ...]] = {}
 
     def compile(self) -> Automaton:
         positions = list(self.chain.positions)
@@ -80,7 +89,7 @@ class _Compiler:
         exits = [Exit(None, Known())]
         for position in positions:
             exits = self.element(position.element, exits, position.hop)
-        finals = {e.state: e.known.identity for e in exits if e.state is not None}
+        finals = {e.state: e.known for e in exits if e.state is not None}
         return self.freeze(finals)
 
     # -- forward: elements to edges ----------------------------------------
@@ -127,83 +136,71 @@ class _Compiler:
     def all(self, element: model.All, exits: list[Exit], hop: Hop | None) -> list[Exit]:
         """The lattice of subsets: from each subset any missing member may come next. Every member is linked to what
         stood before the group; only the first event is held to the hop's limits."""
-        members = element.members
-        elements = tuple(m for _, m in members)
+        count = len(element.members)
         result: list[Exit] = []
         for before in exits:
-            required = frozenset(i for i, (_, m) in enumerate(members) if not isinstance(m, model.Optional))
             lattice: dict[frozenset[int], list[Exit]] = {frozenset(): [before]}
-            for size in range(len(members)):
+            for size in range(count):
                 for done in [d for d in lattice if len(d) == size]:
-                    for i, (own, _) in enumerate(members):
+                    for i in range(count):
                         if i not in done:
                             for exit in lattice[done]:
-                                self.member(lattice, before.known, exit, done, i, own, elements, hop)
-            for done, ways in lattice.items():
-                if done and required <= done:
-                    result += [Exit(w.state, self.after_all(element, before.known, w.known, done)) for w in ways]
-            if not required:
-                result.append(before)
+                                ways = lattice.setdefault(done | {i}, [])
+                                self.member(ways, element, i, done, before.known, exit, hop)
+            result += [Exit(w.state, self.after_all(before.known, w.known)) for w in lattice[frozenset(range(count))]]
         return result
 
     def member(
         self,
-        lattice: dict[frozenset[int], list[Exit]],
+        ways: list[Exit],
+        group: model.All,
+        i: int,
+        done: frozenset[int],
         before: Known,
         exit: Exit,
-        done: frozenset[int],
-        i: int,
-        own: Hop | None,
-        members: tuple[Element, ...],
         hop: Hop | None,
     ) -> None:
-        member = members[i]
-        optional = isinstance(member, model.Optional)
-        inner = member.element if isinstance(member, model.Optional) else member
-        if optional:
-            self.optional.update(s.number for s in model.steps(inner))
-        branches = inner.members if isinstance(inner, model.Either) else ((None, inner),)
-        capture = inner.capture if isinstance(inner, model.Either) else None
-        number = model.steps(inner)[0].number
+        """The edges by which member `i` comes after those that are `done`; the states that they reach join `ways`."""
+        own, member = group.members[i]
+        others = {j: model.steps(m) for j, (_, m) in enumerate(group.members) if j != i}
+        earlier = tuple(s for j, steps in others.items() if j in done for s in steps)
+        later = frozenset(s.capture for j, steps in others.items() if j not in done for s in steps if s.capture)
+        branches = member.members if isinstance(member, model.Either) else ((None, member),)
+        capture = member.capture if isinstance(member, model.Either) else None
+        number = model.steps(member)[0].number
         for arrow, step in branches:
             assert isinstance(step, Step)  # the checker allows steps and alternatives of steps
             link = arrow or own or hop
             # joined as if nothing of the group had matched; what it captures is added to what the others captured
             alone = self.after(step, number, before, link, capture)
-            earlier = tuple(s for j in sorted(done) for s in model.steps(members[j]))
-            later = frozenset(
-                s.capture for j, m in enumerate(members) if j not in done | {i} for s in model.steps(m) if s.capture
+            acted = Acted(i, alone.subject if alone.subject in (f"#{number}", f"@{number}") else None, alone.identity)
+            known = msgspec.structs.replace(
+                exit.known,
+                captures=tuple(sorted({*exit.known.captures, *alone.captures})),
+                group=tuple(sorted((*exit.known.group, acted))),
             )
-            kept = tuple(own.name for own, _ in waiting(step, later))
-            captures = tuple(sorted({*exit.known.captures, *alone.captures}))
-            known = msgspec.structs.replace(exit.known, captures=captures)
-            ways = lattice.setdefault(done | {i}, [])
             same = next((w for w in ways if w.known == known), None)
             if same is None:
-                title = " & ".join([self.draft.titles[exit.state]] if done and exit.state is not None else []) or ""
-                same = Exit(self.draft.state(f"{title} & {step.title}" if title else step.title), known)
+                before_it = f"{self.draft.titles[exit.state]} & " if done and exit.state is not None else ""
+                same = Exit(self.draft.state(before_it + step.title), known)
                 ways.append(same)
             assert same.state is not None
+            kept = tuple(field.name for field, _ in waiting(step, later))
             limits = hop if not done else None
             step = asked(step, later, earlier)
-            self.edge(same.state, exit, step, number, link, limits, optional, capture, before, kept)
+            self.edge(same.state, exit, step, number, link, limits, False, capture, before, kept)
 
-    def after_all(self, element: model.All, before: Known, inside: Known, done: frozenset[int]) -> Known:
-        """The subject after a group: what the member written last introduced, of those that did; else what it was."""
+    def after_all(self, before: Known, inside: Known) -> Known:
+        """The subject after a group: what the member written last introduced, of those that did; else what it was. Its
+        identity is that of the member written last."""
         subject, introduced = before.subject, before.introduced
-        identity = before.identity
-        for i, (_, member) in enumerate(element.members):
-            if i not in done:
-                continue
-            inner = member.element if isinstance(member, model.Optional) else member
-            step = model.steps(inner)[0]
-            if _introduces_actor(step):
-                subject, introduced = f"#{step.number}", True
-            elif before.subject is None and not introduced and _has_actor(step):
-                subject = f"@{step.number}"
-            if not isinstance(member, model.Optional):
-                identity = self.identity_of[step.number]
-        return msgspec.structs.replace(inside, subject=subject, introduced=introduced, identity=identity)
+        for acted in inside.group:
+            if acted.subject is not None and acted.subject.startswith("#"):
+                subject, introduced = acted.subject, True
+            elif acted.subject is not None and before.subject is None and not introduced:
+                subject = acted.subject
+        identity = inside.group[-1].identity
+        return msgspec.structs.replace(inside, subject=subject, introduced=introduced, identity=identity, group=())
 
     def after(self, step: Step, number: int, known: Known, hop: Hop | None, capture: str | None) -> Known:
         """What is known once a step has matched."""
@@ -216,8 +213,7 @@ class _Compiler:
         for name in (step.capture, capture):
             if name is not None:
                 captures = (*captures, (name, number))
-        self.identity_of[step.number] = identity = self.identity(step, number, known, hop)
-        return Known(subject, introduced, captures, identity)
+        return Known(subject, introduced, captures, self.identity(step, number, known, hop))
 
     def identity(self, step: Step, number: int, known: Known, hop: Hop | None) -> tuple[str, ...]:
         """What a last required step hangs on: captures in its links or arguments; else the subject; else its actor."""
@@ -324,15 +320,17 @@ class _Compiler:
 
     # -- backward: liveness ------------------------------------------------
 
-    def freeze(self, finals: dict[int, tuple[str, ...]]) -> Automaton:
+    def freeze(self, finals: dict[int, Known]) -> Automaton:
         edges = self.draft.edges
         count = len(edges)
         live: list[set[str]] = [set() for _ in range(count)]
-        excepted = {f"{c}.{f}" for e in self.chain.exceptions for c, f in reads(e.when)}
+        excepted = {(c, f"{c}.{f}") for e in self.chain.exceptions for c, f in reads(e.when)}
         level = {LEVEL} if self.optional else set()
         for number in reversed(range(count)):
             if number in finals:
-                live[number] |= set(finals[number]) | excepted | level
+                # of a capture that an optional step did not make here, nothing is known
+                bound = dict(finals[number].captures)
+                live[number] |= {*finals[number].identity, *(slot for c, slot in excepted if c in bound), *level}
             for target in range(number + 1, count):
                 for edge, defines in edges[target]:
                     if edge.source == number:
@@ -345,7 +343,7 @@ class _Compiler:
                 layout=tuple(sorted(live[n] - {LEVEL})) + ((LEVEL,) if LEVEL in live[n] else ()),
                 edges=tuple(e for e, _ in edges[n]),
                 final=n in finals,
-                identity=finals.get(n, ()),
+                identity=finals[n].identity if n in finals else (),
             )
             for n in range(count)
         )
@@ -368,8 +366,8 @@ class _Compiler:
                     wanted |= needs(part.where, None)
             if step.where is not None:
                 wanted |= needs(step.where, None)
-            if step.capture is not None:
-                wanted |= self.captured_fields(step.capture)
+            wanted |= {field for _, field in step_reads(step) if field}
+        wanted |= {field for e in self.chain.exceptions for _, field in reads(e.when) if field}
         return frozenset(wanted)
 
 

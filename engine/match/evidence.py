@@ -75,6 +75,8 @@ class _Walk:
             return
         self.seen.add(id(node))
         self.record(node)
+        if node.cut:
+            self.cut.update(n for interval in node.before if interval.group for n in interval.group.steps)
         for interval in node.before:
             group = interval.group
             if group is None:
@@ -94,7 +96,7 @@ class _Walk:
             group = self.groups[place]
             done = group.first
             if group.cut:
-                self.cut.update(n.step.number for n in group.nodes[:1])
+                self.cut |= group.steps
             for interval in sorted(self.pending.pop(place), key=lambda i: (i.lo, i.hi)):
                 for index in range(max(interval.lo, done), interval.hi):
                     node = group.nodes[index - group.first]

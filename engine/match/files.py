@@ -16,7 +16,6 @@ class FileKeys:
 
     def __init__(self) -> None:
         self.short: dict[str, ShortNames] = {}
-        self.cache: dict[tuple[str, str], str] = {}
 
     def key(self, event: Event, path: object) -> FileKey | None:
         """(host, path key) of a path that an event names, or None where it names none."""

@@ -20,6 +20,9 @@ from ..process import Process
 # The log of a flood: how many nodes of one group are kept as evidence. Detection never reads what is cut.
 LOG_LIMIT = 10_000
 
+# How many intervals of one node are kept: an event joins one group for each ancestor, and a nest of processes has many.
+BEFORE_LIMIT = 256
+
 
 class Node:
     """An event in the place of a step, at the end of partial matches.
@@ -29,7 +32,7 @@ class Node:
     process  whom the step introduced, else who acted
     """
 
-    __slots__ = ("before", "event", "implicit", "process", "start", "step", "via")
+    __slots__ = ("before", "cut", "event", "implicit", "process", "start", "step", "via")
 
     def __init__(
         self, event: Event, step: Step, start: int, implicit: bool = False, process: Process | None = None
@@ -40,12 +43,17 @@ class Node:
         self.implicit = implicit
         self.process = process
         self.before: list[Interval] = []
+        self.cut = False
         self.via: Node | None = None
 
     def follow(self, interval: "Interval", best: "Node") -> None:
         """Take an interval as a predecessor; `best` is its node with the latest start."""
-        self.before.append(interval)
-        if self.via is None or best.path() > self.via.path():
+        if len(self.before) < BEFORE_LIMIT:
+            self.before.append(interval)
+        else:
+            self.cut = True
+        via = self.via
+        if via is None or best.start > via.start or (best.start == via.start and best.path() > via.path()):
             self.via = best
             self.start = best.start
 
@@ -122,12 +130,21 @@ class Group:
     first   the index of the oldest node still in the log; `end` is one past the newest
     times   the nodes' event times, rising
     whole   the log is never cut, since a minimum gap will ask for its middle
+    steps   the numbers of the steps that lead here: their counts are lower bounds once the log is cut
     """
 
-    __slots__ = ("cut", "delayed", "first", "key", "nodes", "peaks", "scope", "state", "times", "whole")
+    __slots__ = ("cut", "delayed", "first", "key", "nodes", "peaks", "scope", "state", "steps", "times", "whole")
 
-    def __init__(self, state: int, scope: Hashable, key: tuple[Hashable, ...], whole: bool = False) -> None:
+    def __init__(
+        self,
+        state: int,
+        scope: Hashable,
+        key: tuple[Hashable, ...],
+        steps: frozenset[int] = frozenset(),
+        whole: bool = False,
+    ) -> None:
         self.state = state
+        self.steps = steps
         self.scope = scope
         self.key = key
         self.nodes: list[Node] = []
@@ -165,6 +182,8 @@ class Group:
             if self.delayed is None:
                 self.delayed = {}
             delayed = self.delayed.setdefault(edge, Delayed())
+            if hi < delayed.taken:  # a late event asks about an earlier moment than an event before it
+                return self._interval_behind(at, at - least, since)
             delayed.advance(self, hi)
             best = delayed.peaks.best(since)
         else:

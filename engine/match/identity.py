@@ -14,6 +14,8 @@ from .matcher import Completion
 HOUR = 3_600_000_000
 Place = tuple[Hashable, tuple[Hashable, ...]]
 
+FREE, OPEN, NOW = "free", "open", "now"
+
 
 class Identities:
     """The open alerts of one chain: (scope, identity) -> until when further completions only count."""
@@ -30,17 +32,15 @@ class Identities:
         for completion in completions:
             by_place.setdefault((completion.scope, completion.identity), []).append(completion)
         opened = []
-        now: set[Place] = set()
-        for place in sorted(by_place, key=_depth):
+        line = _Line(self.until)
+        for place in sorted(by_place, key=line.depth):
             found = by_place[place]
             at = found[0].node.event.time
-            above = list(_above(place))
-            if not now.isdisjoint(above):
-                continue  # an inner completion by the very event that completes the outermost
-            if any(self.until.get(p, at - 1) >= at for p in above):
-                self.later += 1
+            answer = line.ask(place, at)
+            if answer is not FREE:
+                self.later += answer is OPEN
                 continue
-            now.add(place)
+            line.take(place)
             self.until[place] = at + self.window
             level = max(c.level for c in found)
             best = [c for c in found if c.level == level]
@@ -52,16 +52,54 @@ class Identities:
             del self.until[place]
 
 
-def _depth(place: Place) -> int:
+class _Line:
+    """Whether places stand below an open alert. Of one event's identities most lie on one line of ancestors, so each
+    process is asked once, however deep the nest."""
+
+    def __init__(self, until: dict[Place, int]) -> None:
+        self.until = until
+        self.answers: dict[Place, str] = {}
+        self.depths: dict[Process, int] = {}
+
+    def depth(self, place: Place) -> int:
+        """How many ancestors a process identity has; the outermost is asked first."""
+        process = _process(place)
+        if process is None:
+            return 0
+        path: list[Process] = []
+        for row in ancestry(process):
+            if row in self.depths:
+                break
+            path.append(row)
+        above = path[-1].parent if path else None
+        depth = self.depths.get(above, 0) if above is not None else 0
+        for row in reversed(path):
+            depth += 1
+            self.depths[row] = depth
+        return self.depths[process]
+
+    def ask(self, place: Place, at: int) -> str:
+        """OPEN below an alert of an earlier event, NOW below one of this event, else FREE."""
+        scope, _ = place
+        process = _process(place)
+        path: list[Place] = []
+        answer = FREE
+        for above in [place] if process is None else ((scope, (row,)) for row in ancestry(process)):
+            known = self.answers.get(above)
+            if known is not None:
+                answer = known
+                break
+            path.append(above)
+            if self.until.get(above, at - 1) >= at:
+                answer = OPEN
+                break
+        self.answers.update(dict.fromkeys(path, answer))
+        return answer
+
+    def take(self, place: Place) -> None:
+        self.answers[place] = NOW
+
+
+def _process(place: Place) -> Process | None:
     _, identity = place
-    return sum(1 for _ in ancestry(identity[0])) if len(identity) == 1 and isinstance(identity[0], Process) else 0
-
-
-def _above(place: Place) -> Iterable[Place]:
-    """The identity itself and, for a process, those of its ancestors."""
-    scope, identity = place
-    if len(identity) == 1 and isinstance(identity[0], Process):
-        for process in ancestry(identity[0]):
-            yield scope, (process,)
-    else:
-        yield place
+    return identity[0] if len(identity) == 1 and isinstance(identity[0], Process) else None

@@ -12,6 +12,7 @@ from ..event import Event
 from ..intake.kinds import is_open_start
 from ..process import Process
 
+TARGETED = frozenset({"inject", "access"})
 STARTS = frozenset({"spawn", "start-again"})
 SECOND = 1_000_000
 
@@ -45,6 +46,12 @@ class Lineage:
             host = self.hosts[event.host] = _Host(self, event.host)
         host.place(event)
 
+    def forget(self, before: int) -> None:
+        """Drop the rows of processes that ended before a moment, when no window can ask for them any more. What still
+        refers to one, a child or a partial match, keeps it."""
+        for host in self.hosts.values():
+            host.forget(before)
+
     def __str__(self) -> str:
         lines = []
         for name, host in sorted(self.hosts.items()):
@@ -65,6 +72,11 @@ class _Host:
     def rows(self) -> list[Process]:
         return sorted({*self.by_id.values(), *self.by_pid.values()}, key=lambda p: p.number)
 
+    def forget(self, before: int) -> None:
+        for table in (self.by_id, self.by_pid):
+            for key in [k for k, row in table.items() if row.end is not None and row.end < before]:
+                del table[key]  # type: ignore[arg-type]
+
     def place(self, event: Event) -> None:
         fields = event.fields
         if not event.kinds.isdisjoint(STARTS):
@@ -78,7 +90,7 @@ class _Host:
             event.time,
         )
         event.process = event.actor = process
-        if "inject" in event.kinds:
+        if not event.kinds.isdisjoint(TARGETED):
             event.target = self.acting(
                 fields.get("process.target.entity_id"),
                 fields.get("process.target.pid"),

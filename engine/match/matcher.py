@@ -5,7 +5,7 @@ node to the group of the new live key; or complete. States are visited last firs
 same event; only an implicit `open` may coincide with the step after it.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
 
 from chainrun.dsl.model import Expression, Step
@@ -60,6 +60,7 @@ class Matcher:
         self._indices: list[list[tuple[tuple[int, ...], dict[Hashable, dict[Key, Group]]]]] = [[] for _ in states]
         self._groups: list[dict[tuple[Hashable, Key], Group]] = [{} for _ in states]
         self._whole = [False] * len(states)
+        self._steps = _steps_upto(states)
         self._ways: list[list[tuple[StepTest, list[Way]]]] = []
         count = 0
         for state in states:
@@ -243,23 +244,36 @@ class Matcher:
             for process in ancestry(reading.actor):
                 yield (process,)
             return
-        choices: list[list[Hashable]] = []
+        # two joins on one slot ask for one value that satisfies both
+        choices: dict[str, list[Hashable]] = {}
         for join in joins:
-            if join.how == "lineage":
-                choices.append(list(ancestry(reading.actor)))
-            elif join.how == "actor":
-                choices.append([reading.actor] if reading.actor is not None else [])
-            elif join.how == "entity":
-                choices.append(self._entities(join, way, event, reading))
-            else:
-                value = way.joined_fields[join.field](event, reading)
-                choices.append([value] if value is not None else [])
-        yield from product(*choices)
+            found = self._choices(join, way, event, reading)
+            if join.slot in choices:
+                both = set(found)
+                found = [value for value in choices[join.slot] if value in both]
+            choices[join.slot] = found
+        slots = list(choices)
+        at = [slots.index(join.slot) for join in joins]
+        for values in product(*choices.values()):
+            yield tuple(values[i] for i in at)
+
+    def _choices(self, join: Join, way: Way, event: Event, reading: Reading) -> list[Hashable]:
+        """The values that one joined slot may have."""
+        if join.how == "lineage":
+            return list(ancestry(reading.actor))
+        if join.how == "actor":
+            return [reading.actor] if reading.actor is not None else []
+        if join.how == "entity":
+            return self._entities(join, way, event, reading)
+        value = way.joined_fields[join.field](event, reading)
+        return [value] if value is not None else []
 
     def _entities(self, join: Join, way: Way, event: Event, reading: Reading) -> list[Hashable]:
         """The entities that the event is about at a field: a process, or the files that it names."""
         if join.field == "process":
             return [event.process] if event.process is not None else []
+        if join.field == "process.target":
+            return [event.target] if event.target is not None else []
         if join.field in ("<actor>", "process.parent"):
             actor = reading.actor if join.field == "<actor>" else event.parent
             return [actor] if actor is not None else []
@@ -274,7 +288,8 @@ class Matcher:
         groups = self._groups[state.number]
         group = groups.get((scope, key))
         if group is None:
-            group = groups[scope, key] = Group(state.number, scope, key, self._whole[state.number])
+            steps, whole = self._steps[state.number], self._whole[state.number]
+            group = groups[scope, key] = Group(state.number, scope, key, steps, whole)
             for slots, table in self._indices[state.number]:
                 table.setdefault((scope, tuple(key[at] for at in slots)), {})[key] = group
         group.append(node)
@@ -312,6 +327,18 @@ class Matcher:
     @property
     def open_groups(self) -> int:
         return sum(map(len, self._groups))
+
+
+def _steps_upto(states: Sequence[State]) -> list[frozenset[int]]:
+    """For each state, the numbers of the steps on any way to it."""
+    found: list[frozenset[int]] = []
+    for state in states:
+        steps = {edge.step.number for edge in state.edges}
+        for edge in state.edges:
+            if edge.source is not None:
+                steps |= found[edge.source]
+        found.append(frozenset(steps))
+    return found
 
 
 _NONE: dict[Key, Group] = {}

@@ -47,6 +47,19 @@ def as_parent(name: str) -> str:
     return f"process.parent.{name[8:]}" if name.startswith("process.") else name
 
 
+class Opaque:
+    """Stands in a live key for an object or a nested list of a record: it is there, and equal to nothing."""
+
+
+OPAQUE = Opaque()
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_hashable, value))
+    return OPAQUE if isinstance(value, dict | list) else value
+
+
 class FieldOf:
     """A field of a step's event, as the step reads it."""
 
@@ -60,7 +73,7 @@ class FieldOf:
             self.of_parent = reader(as_parent(name))
 
     def __call__(self, event: Event, reading: Reading) -> Any:
-        return (self.of_parent if reading.by_parent else self.own)(event, ())
+        return _hashable((self.of_parent if reading.by_parent else self.own)(event, ()))
 
 
 class StepTest:
@@ -80,6 +93,7 @@ class StepTest:
         self.parent_tests = list(_event_only(step, as_parent)) if self.is_open else []
         introduced = step.introduces
         self.introduces_process = introduced is not None and introduced.entity is Entity.PROCESS
+        self.introduces_at = introduced.field if introduced is not None else ""
         self.introduces_file = introduced is not None and introduced.entity is Entity.FILE
         self.target = introduced is not None and introduced.field == "process.target"
         self.actor_is_self = step.parts[0].kind.actor == "process" and step.parts[0].base in ("open", "crash", "exit")
@@ -123,7 +137,7 @@ class StepTest:
         if self.introduces_process:
             return event.target if self.target else event.process
         if self.introduces_file:
-            return self.files.key(event, event.fields.get("file.path"))
+            return self.files.key(event, event.fields.get(self.introduces_at))
         return None
 
 

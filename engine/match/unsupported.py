@@ -9,12 +9,15 @@ from chainrun.dsl import model
 from chainrun.dsl.diagnostic import Diagnostic, Label
 from chainrun.dsl.model import Chain, Element, Step
 from chainrun.dsl.source import Span
-from chainrun.dsl.types import ACTORS, Entity
+from chainrun.dsl.types import ACTORS, Entity, ValueType
 
 from .conditions import looks_back, reads
 from .siblings import waiting
 
 CODE = "C901"
+
+# Field sets that are a process of the event.
+_PROCESSES = ("process", "process.parent", "process.target", "<actor>", "<ancestor>")
 
 
 def unsupported(chain: Chain) -> tuple[Diagnostic, ...]:
@@ -61,6 +64,9 @@ def _element(element: Element) -> Iterator[tuple[str, Span]]:
         case model.Optional():
             yield from _element(element.element)
         case model.Either() | model.All():
+            named = isinstance(element, model.Either) and element.capture is not None
+            if named and not all(isinstance(m, Step) for _, m in element.members):
+                yield "a name for alternatives that are not all single steps", element.span
             for hop, member in element.members:
                 if hop is not None and (hop.least is not None or hop.most is not None):
                     yield "a limit on the arrow of a group's member", hop.span
@@ -78,6 +84,9 @@ def _step(step: Step) -> Iterator[tuple[str, Span]]:
     if introduced is not None and introduced.entity in ACTORS - {Entity.PROCESS}:
         yield f"a {introduced.entity} as the chain's subject", step.span
     for part in step.parts:
+        for argument in part.arguments:
+            if any(not _is_joined(c, argument.target.field) for c in _entities(argument.pattern)):
+                yield "this capture as an argument", argument.span
         for link in part.links:
             if link.word in ("of", "from"):
                 yield f"`{link.word}`", link.span
@@ -87,6 +96,26 @@ def _step(step: Step) -> Iterator[tuple[str, Span]]:
         yield "`new(…)`", step.span
 
 
+def _entities(pattern: model.Pattern) -> Iterator[model.FromCapture]:
+    """The captures that a pattern tests as the entities that their steps introduced."""
+    match pattern:
+        case model.FromCapture(field=None):
+            yield pattern
+        case model.AnyOf():
+            for one in pattern.patterns:
+                yield from _entities(one)
+        case model.ButNot():
+            yield from _entities(pattern.pattern)
+            yield from _entities(pattern.without)
+        case model.NotIn():
+            yield from _entities(pattern.pattern)
+
+
+def _is_joined(captured: model.FromCapture, field: str) -> bool:
+    """Whether matching knows the entity: a file wherever a path is tested, a process where a process is."""
+    return captured.type is ValueType.PATH or field in _PROCESSES
+
+
 def _siblings(group: model.All) -> Iterator[tuple[str, Span]]:
     """Comparisons between members that are not of two single steps' fields, for equality."""
     names = frozenset(s.capture for s in model.steps(group) if s.capture is not None)
@@ -94,7 +123,8 @@ def _siblings(group: model.All) -> Iterator[tuple[str, Span]]:
         for step in model.steps(member):
             read = {(c, f) for c, f in step_reads(step) if c in names}
             served = {(other.capture, other.name) for _, other in waiting(step, names)}
-            if read and (read != served or not isinstance(member, Step)):
+            linked = any(link.capture in names for part in step.parts for link in part.links)
+            if linked or (read and (read != served or not isinstance(member, Step))):
                 yield "this comparison between members of `&`", step.span
 
 

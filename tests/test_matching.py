@@ -1,0 +1,91 @@
+"""Matching where a script cannot say it: odd values, deep nests, what is refused."""
+
+import msgspec
+import pytest
+from chainrun.engine.engine import Engine
+from chainrun.engine.match.unsupported import unsupported
+
+from .test_oracle import checked
+from .worlds import event
+
+
+def test_an_exception_on_an_optional_capture_knows_nothing_without_it() -> None:
+    chain = 'chain m: open({ word }) -> (write as w)? -> egress within 1m\nexcept "known" when w.user.name == "ann"'
+    word = {"process.pid": 1, "process.name": "word"}
+    opened, egress = event(0, 0, {"open"}, word), event(2, 2, {"connect", "egress"}, word)
+    wrote = event(1, 1, {"write"}, word | {"file.path": "/x", "user.name": "ann"})
+    assert len(list(Engine([checked(chain)]).run([opened, egress]))) == 1
+    engine = Engine([checked(chain)])
+    assert len(list(engine.run([opened, wrote, egress]))) == 1  # the match without the write stands
+    assert engine.running[0].matcher.excepted == {"known": 1}
+
+
+def test_a_captured_object_of_the_record_is_equal_to_nothing() -> None:
+    engine = Engine([checked('write as w ~> egress where w.raw."user" == raw."user" within 1m')])
+    wrote = event(0, 0, {"write"}, {"process.pid": 1, "file.path": "/x"})
+    egress = event(1, 1, {"connect", "egress"}, {"process.pid": 1})
+    for made in (wrote, egress):
+        made.raw = msgspec.json.encode({"user": {"name": "ann"}, "order": made.order})
+    assert not list(engine.run([wrote, egress]))
+
+
+def test_what_an_alternative_captures_is_decoded() -> None:
+    (automaton,) = Engine(
+        [checked("(write | delete) as x ~> write where user.name == x.file.hash.sha256 within 1m")]
+    ).automata
+    assert "file.hash.sha256" in automaton.fields
+
+
+def test_the_identity_of_a_group_is_that_of_the_alternative_that_matched() -> None:
+    chain = "open({ a }) as o ~> (egress & (spawn({ b }) by o | exec({ /y }))) within 1h"
+    stream = [
+        event(0, 0, {"open"}, {"process.pid": 1, "process.name": "a"}),
+        event(1, 1, {"connect", "egress"}, {"process.pid": 1, "process.name": "a"}),
+        event(2, 2, {"spawn", "exec"}, spawned(10, "b", 1)),
+        event(3, 3, {"spawn", "exec"}, spawned(11, "c", 5) | {"exec.path": ("/y",)}),
+    ]
+    assert len(list(Engine([checked(chain)]).run(stream))) == 2
+
+
+def spawned(pid: int, name: str, parent: int) -> dict[str, object]:
+    return {"process.pid": pid, "process.name": name, "process.parent.pid": parent, "exec.path": ()}
+
+
+def test_a_nest_of_processes_costs_no_square() -> None:
+    """A thousand generations, each of which the chain starts with: one alert, of the outermost."""
+    engine = Engine([checked("spawn -> egress within 1h")], evidence=5)
+    depth = 1000
+    stream = [event(n, n, {"spawn", "exec"}, spawned(n + 2, f"p{n}", n + 1)) for n in range(depth)]
+    stream += [
+        event(depth + n, depth + n, {"connect", "egress"}, {"process.pid": depth + 1, "destination.ip": "192.0.2.1"})
+        for n in range(50)
+    ]
+    (alert,) = engine.run(stream)
+    assert alert.steps[0].witness and alert.steps[0].witness.line == 0
+    assert engine.running[0].identities.later == 49 * depth
+
+
+def test_ended_processes_are_forgotten_after_the_longest_window() -> None:
+    engine = Engine([checked("spawn({ never }) -> egress within 1s")])
+    second = 1_000_000
+    for n in range(0, 2000, 2):
+        engine.feed(event(n, n * second, {"spawn", "exec"}, spawned(n + 10, "x", 1)))
+        engine.feed(event(n + 1, n * second + 1, {"exit"}, {"process.pid": n + 10}))
+    assert len(engine.lineage.hosts["h1"].by_pid) < 20
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        "(open | (write & spawn)) as x -> egress where user.name == x.user.name within 1m",
+        "pull as i ~> pull(i) within 1m",
+        "open -> (spawn as s & egress by s) within 1m",
+        "open -> !write -> egress within 1m",
+        "open -> write{3} -> egress within 1m",
+        "open -> egress until exit within 1m",
+        "open ->? write within 1m",
+        "egress without prior egress in 1h",
+    ],
+)
+def test_what_the_engine_cannot_run_is_refused_by_name(chain: str) -> None:
+    assert [d.code for d in unsupported(checked(chain).chains[0])] == ["C901"]
