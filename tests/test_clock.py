@@ -1,5 +1,7 @@
 """Local time in UTC's clothing: how clocks are measured, and who is corrected by what."""
 
+import time
+
 import pytest
 from chainrun.engine.event import Event, Origin
 from chainrun.engine.intake.clock import Clock, Hold, correct_all, offset_of
@@ -166,3 +168,14 @@ def test_the_host_that_keeps_most_waiting_goes_on_first_and_waits_no_more() -> N
     hold.take(measuring(DAY, HOUR, host="noisy"))
     assert hold.take(after) == [after]
     assert (after.time, after.flags) == (DAY + HOUR, ())
+
+
+def test_many_hosts_that_wait_cost_a_constant_for_each_event() -> None:
+    most = 20_000
+    hold = Hold(Clock(), most)
+    events = [unsure(DAY, host=f"forged-{n}") for n in range(2 * most)]
+    begin = time.process_time()
+    out = [e for event in events for e in hold.take(event)]
+    assert time.process_time() - begin < 5
+    assert out == events[:most]  # of equal hosts the first
+    assert hold.end() == events[most:]

@@ -153,6 +153,33 @@ def test_user_formats_come_first_and_their_faults_name_key_and_nearest_word(tmp_
     assert "absent.toml: cannot be read: No such file or directory" in text
 
 
+def test_a_record_without_kinds_is_an_event(tmp_path: Path) -> None:
+    bare = tmp_path / "bare.toml"
+    bare.write_text(
+        'name="bare"\ntitle="Bare"\nblind="much"\n[recognise]\nhas=["when"]\n[time]\nwritten="when"\n'
+        '[[records]]\ntitle="any"\n',
+        encoding="utf-8",
+    )
+    [event] = _events(Normaliser(load_formats((bare,))), b'{"when":"2024-03-05T09:00:00Z"}')
+    assert event.kinds == {"event"}
+
+
+@pytest.mark.parametrize(
+    ("has", "message"),
+    [
+        ('["a\\\\b"]', "recognise.has[1]: `a\\b` has a key with a backslash or a control character"),
+        ("['\"a\tb\"']", "has a key with a backslash or a control character"),
+        ("[" * 5_000 + "]" * 5_000, "deep.toml: is nested too deeply"),
+    ],
+)
+def test_what_no_decoder_takes_is_a_fault_of_the_file(tmp_path: Path, has: str, message: str) -> None:
+    file = tmp_path / "deep.toml"
+    file.write_text(f'name="d"\ntitle="D"\nblind="-"\n[recognise]\nhas={has}\n', encoding="utf-8")
+    with pytest.raises(FormatError) as raised:
+        load_formats((file,))
+    assert message in str(raised.value)
+
+
 def test_a_start_by_itself_is_no_open() -> None:
     assert is_open_start("msedge.exe", "explorer.exe")
     assert not is_open_start("msedge.exe", "MSEdge.exe")

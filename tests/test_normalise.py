@@ -1,6 +1,8 @@
 """What a line may hold and what becomes of it: nothing raises, a wrong value costs its field and not its event."""
 
 import json
+import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from chainrun.engine.formats.command_line import split_posix, split_windows
 from chainrun.engine.formats.rawpath import parse_path, show_path
 from chainrun.engine.intake.code_files import code_files
 from chainrun.engine.intake.decode import Decoder
-from chainrun.engine.intake.kinds import complete, is_click, is_local
+from chainrun.engine.intake.kinds import _kept_names, complete, is_click, is_local
 from chainrun.engine.intake.normalise import CAUSES, Normaliser, Rejected
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,6 +68,12 @@ def wec(id: int, **data: Any) -> dict[str, Any]:
 def test_a_line_that_is_no_record_is_rejected_with_its_cause(line: bytes, cause: str) -> None:
     assert cause in CAUSES
     assert NORMALISER.normalise(line, AT) == Rejected(cause)
+
+
+@pytest.mark.parametrize("depth", [100, *range(300, 1_000, 50)])
+def test_a_deep_line_that_needs_mending_is_rejected_at_worst(depth: int) -> None:
+    line = b'{"EventId":1,"b":"\\ud800","a":' + b"[" * depth + b"]" * depth + b"}"
+    assert NORMALISER.normalise(line, AT) in (Rejected("unknown format"), Rejected("nested too deeply"))
 
 
 def test_what_only_the_stricter_decoder_refuses_is_still_a_record() -> None:
@@ -282,6 +290,18 @@ def test_an_event_id_may_be_a_number_or_a_text_but_not_a_truth() -> None:
         assert "spawn" not in only(wec(1, EventID=id)).kinds
 
 
+def test_long_texts_are_looked_up_and_not_kept() -> None:
+    normaliser = Normaliser(load_formats())
+    tables = [plan._by_raw_key for plan in normaliser._plans]
+    assert only(wec(1, SourceName="x" * 513), normaliser).kinds == {"event"}
+    assert not any(tables)
+    only(wec(1), normaliser)
+    assert sum(map(len, tables)) == 1
+    kept = _kept_names.cache_info().currsize
+    assert is_local({"destination.domain": "a"}, "a", "a" + "." * 512)
+    assert _kept_names.cache_info().currsize == kept
+
+
 def test_4663_counts_for_files_only_and_by_its_access() -> None:
     assert only(wec(4663, ObjectType="File", AccessMask="0x10003", ObjectName="C:\\a")).kinds == {
         "read",
@@ -397,6 +417,17 @@ def test_posix_words_keep_what_quotes_hold() -> None:
     )
 
 
+@pytest.mark.parametrize("piece", ["a", 'a""', "\\a", "''"])
+def test_a_huge_word_costs_little_more_than_itself(piece: str) -> None:
+    size = 1_000_000
+    tracemalloc.start()
+    try:
+        assert len(split_posix(piece * (size // len(piece)))) == 1
+        assert tracemalloc.get_traced_memory()[1] < 100 * size
+    finally:
+        tracemalloc.stop()
+
+
 @given(st.text(alphabet="ab \\\"'\t", max_size=30))
 def test_any_command_line_splits(line: str) -> None:
     assert all(isinstance(word, str) for word in (*split_windows(line), *split_posix(line)))
@@ -443,6 +474,12 @@ def test_scripts_of_unix_interpreters_are_code_too() -> None:
     assert code_files(("/usr/bin/python3.11", "-u", "x.py"), "linux", "/home/a") == ("/home/a/x.py",)
     assert code_files(("/bin/bash", "-c", "x.sh"), "linux", "/") == ()
     assert code_files(("/bin/sh", "/tmp/x.sh"), "linux", None) == ("/tmp/x.sh",)
+
+
+def test_an_image_of_many_digits_costs_its_length() -> None:
+    start = time.process_time()
+    assert code_files(("1" * 200_000 + "x", "y"), "linux", None) == ()
+    assert time.process_time() - start < 5
 
 
 # -- paths into records ----------------------------------------

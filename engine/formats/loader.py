@@ -66,6 +66,8 @@ def load_formats(extra: tuple[Path, ...] = ()) -> tuple[Format, ...]:
             faults.append(Fault(str(path), "", "is not UTF-8"))
         except tomllib.TOMLDecodeError as error:
             faults.append(Fault(str(path), "", f"is not TOML: {error}"))
+        except RecursionError:
+            faults.append(Fault(str(path), "", "is nested too deeply"))
         except FormatError as error:
             faults.extend(error.faults)
         else:

@@ -17,6 +17,7 @@ from .converters import CONVERTERS, default_converter
 from .format import Also, Condition, Field, Reading, Readings, Record
 from .rawpath import RawPath, parse_path
 
+_NO_KEY = re.compile(r"[\x00-\x1f\\]")  # what a JSON decoder of msgspec's takes in no key
 _STEP = re.compile(r"\s*([a-z_]+)(?:\((.*)\))?\s*", re.DOTALL)
 _LATER = re.compile(r"\|(?![^(]*\))")  # a bar outside of an argument
 
@@ -115,6 +116,9 @@ class Speller:
         found = parse_path(text)
         if found is None:
             self.fault(key, f"`{text}` is not a path: keys with dots between them, odd ones in double quotes")
+            return ("",)
+        if any(_NO_KEY.search(part) for part in found):
+            self.fault(key, f"`{text}` has a key with a backslash or a control character, which cannot be read")
             return ("",)
         return found
 

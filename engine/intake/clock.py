@@ -7,7 +7,7 @@ measurements, `Hold` keeps a pipe's events back until there is one. Called by `i
 """
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 
 from chainrun.engine.event import Event
 
@@ -121,13 +121,17 @@ class Hold:
     """A pipe's events whose time must be corrected wait here for their host's first measurement.
 
     At most `most` events wait; beyond that the host that keeps most of them waiting goes on as it is, flagged, and
-    waits no more. Events whose time is right never wait.
+    waits no more; of equal ones the first to wait for so many. Events whose time is right never wait.
     """
 
     def __init__(self, clock: Clock, most: int = HELD) -> None:
         self._clock = clock
         self._most = most
         self._waiting: dict[tuple[str, str], list[Event]] = {}
+        # The same hosts by how many events wait for them: to seek the largest among forged names would cost a second
+        # for every forty events.
+        self._by_size: defaultdict[int, OrderedDict[tuple[str, str], None]] = defaultdict(OrderedDict)
+        self._largest = 0
         self._count = 0
         self._given_up: set[tuple[str, str]] = set()
 
@@ -140,11 +144,10 @@ class Hold:
             return [event]
         if key in self._given_up:
             return [_flagged(event)]
-        self._waiting.setdefault(key, []).append(event)
-        self._count += 1
+        self._wait(key, event)
         if self._count <= self._most:
             return []
-        largest = max(self._waiting, key=lambda k: (len(self._waiting[k]), k))
+        largest = next(iter(self._by_size[self._largest]))
         self._given_up.add(largest)
         return self._release(largest)
 
@@ -152,8 +155,20 @@ class Hold:
         """The events that wait when all inputs have ended, in the order in which their hosts came."""
         return [event for key in list(self._waiting) for event in self._release(key)]
 
+    def _wait(self, key: tuple[str, str], event: Event) -> None:
+        events = self._waiting.setdefault(key, [])
+        self._by_size[len(events)].pop(key, None)
+        events.append(event)
+        self._by_size[len(events)][key] = None
+        self._largest = max(self._largest, len(events))
+        self._count += 1
+
     def _release(self, key: tuple[str, str]) -> list[Event]:
         events = self._waiting.pop(key)
+        del self._by_size[len(events)][key]
+        while self._largest and not self._by_size[self._largest]:
+            del self._by_size[self._largest]
+            self._largest -= 1
         self._count -= len(events)
         return [event if self._clock.correct_by_latest(event) else _flagged(event) for event in events]
 

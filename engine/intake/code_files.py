@@ -12,7 +12,6 @@ from chainrun.engine import paths
 # A path that is none: addresses, and code given on the command line itself.
 _NO_FILE = re.compile(r"[a-z][a-z0-9+.-]+:(?![\\/]?[^/\\]*\\)", re.I)
 _DRIVE = re.compile(r"[A-Za-z]:")
-_VERSION = re.compile(r"[\d.]+$")
 
 
 def code_files(args: tuple[str, ...], os: str, directory: str | None) -> tuple[str, ...]:
@@ -20,7 +19,7 @@ def code_files(args: tuple[str, ...], os: str, directory: str | None) -> tuple[s
     if len(args) < 2:
         return ()
     program = paths.name(args[0], os).casefold().removesuffix(".exe")
-    find = _INTERPRETERS.get(program) or _INTERPRETERS.get(_VERSION.sub("", program))
+    find = _INTERPRETERS.get(program) or _INTERPRETERS.get(program.rstrip("0123456789."))
     if find is None:
         return ()
     return tuple(dict.fromkeys(_placed(word, os, directory) for word in find(args[1:]) if _is_file(word)))

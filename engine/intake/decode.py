@@ -148,15 +148,15 @@ class Decoder:
             # As UTF-8, with or without its mark: left to itself, json would take NUL bytes for UTF-32.
             text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
             value = json.loads(text, parse_constant=_refuse)
+            if not isinstance(value, dict):
+                raise DecodeError(NOT_OBJECT)
+            return self.from_object(_mended(value))
         except RecursionError:
             raise DecodeError(TOO_DEEP) from None
         except UnicodeDecodeError:
             raise DecodeError(NOT_UTF8) from None
         except ValueError:
             raise DecodeError(MALFORMED) from None
-        if not isinstance(value, dict):
-            raise DecodeError(NOT_OBJECT)
-        return self.from_object(_mended(value))
 
     def from_object(self, value: Mapping[str, Any]) -> Any:
         """The record of an object that is decoded already."""
@@ -254,8 +254,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _mended(value: Any) -> Any:
-    """The value with U+FFFD where a text has half a surrogate pair, which no encoder would take later. (Not recursive
-    beyond what the decoder allowed.)"""
+    """The value with U+FFFD where a text has half a surrogate pair, which no encoder would take later. It takes
+    more of the stack than the decoder did, and may raise RecursionError."""
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):

@@ -48,11 +48,20 @@ _STAYS = addresses.Networks(("127.0.0.0/8", "::1", "0.0.0.0/8", "::/128", "224.0
 _LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "broadcasthost"})
 
 
-@lru_cache(4_096)
+_LONGEST_NAME = 512  # longer names are forged, and must not fill the memory
+
+
 def _own_names(host: str, computer: str) -> frozenset[str]:
     """What a host may call itself: its name alone and with the domain that its records give."""
+    return (_kept_names if len(host) + len(computer) <= _LONGEST_NAME else _made_names)(host, computer)
+
+
+def _made_names(host: str, computer: str) -> frozenset[str]:
     computer = computer.casefold()
     return frozenset({host, computer, f"{host}.local", f"{host}.localdomain"}) if host else frozenset()
+
+
+_kept_names = lru_cache(4_096)(_made_names)
 
 
 @lru_cache(65_536)

@@ -30,6 +30,9 @@ EMPTY = "empty line"
 UNKNOWN = "unknown format"
 NO_TIME = "no usable time"
 
+# Longer texts name no provider; a flood of them must not fill the memory.
+_LONGEST_KEY = 512
+
 # Every cause for which a line is rejected here. (Too long a line never comes this far.)
 CAUSES = (EMPTY, MALFORMED, NOT_UTF8, NOT_OBJECT, TOO_DEEP, UNKNOWN, NO_TIME)
 
@@ -129,7 +132,7 @@ class _FormatPlan:
             for plan in self._records
             if all(values is None or text in values for values, text in zip(plan.keys, key, strict=True))
         )
-        if all(type(value) in (str, int, NoneType) for value in raw_key[: len(raw_key) // 2]):
+        if all(map(_is_kept, raw_key[: len(raw_key) // 2])):
             if len(self._by_raw_key) >= 4_096:
                 self._by_raw_key.clear()
             self._by_raw_key[raw_key] = plans
@@ -191,7 +194,6 @@ class _RecordPlan:
         self._read = decoder.reader(tuple(paths))
 
         self._kinds = record.kinds
-        self._makes_kinds = bool(own)
         self._programs = tuple(
             (f"{who}.executable", f"{who}.name") for who in _PROGRAMS if f"{who}.executable" in fields
         )
@@ -277,8 +279,7 @@ class _RecordPlan:
         for test, also in self._also:
             if test(values):
                 kinds |= also
-        if self._makes_kinds or self.format.fields:
-            kinds = complete(kinds, fields, host, computer or "")
+        kinds = complete(kinds, fields, host, computer or "")
         self._make(fields, kinds)
         return Event(
             time,
@@ -317,6 +318,10 @@ class _RecordPlan:
             fields["exec.path"] = (path,)
         if self._url and "url.full" not in fields and (site := fields.get("url.domain")) is not None:
             fields["url.full"] = f"http://{site}{fields.get('url.path', '')}"
+
+
+def _is_kept(value: Any) -> bool:
+    return len(value) <= _LONGEST_KEY if type(value) is str else type(value) in (int, NoneType)
 
 
 def _asked(field: str, wanted: frozenset[str] | None) -> bool:

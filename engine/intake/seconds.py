@@ -19,7 +19,9 @@ class WholeSeconds:
 
     def __init__(self) -> None:
         self._queue: deque[Event] = deque()
-        self._cut: dict[tuple[str, object], list[Event]] = {}  # queued events on a whole second, by host and pid
+        self._gone: set[int] = set()  # ids of events that were moved, and stand once more where they came
+        # Queued events on a whole second, by host and pid, and each by its id.
+        self._cut: dict[tuple[str, object], dict[int, Event]] = {}
 
     def take(self, event: Event) -> list[Event]:
         """The events that go on, now that this one has come."""
@@ -27,13 +29,13 @@ class WholeSeconds:
         key = event.host, event.fields.get("process.pid")
         self._queue.append(event)
         if "spawn" in event.kinds:
-            for early in self._cut.pop(key, [])[-CANDIDATES:]:
+            for early in list(self._cut.pop(key, {}).values())[-CANDIDATES:]:
                 if _may_be_one(early, event):
-                    self._queue.remove(early)
+                    self._gone.add(id(early))
                     early.time = event.time
                     self._queue.append(early)
         elif event.time % SECOND == 0 and key[1] is not None:
-            self._cut.setdefault(key, []).append(event)
+            self._cut.setdefault(key, {})[id(event)] = event
         return passed
 
     def end(self) -> list[Event]:
@@ -41,15 +43,21 @@ class WholeSeconds:
         return self._release(None)
 
     def _release(self, until: int | None) -> list[Event]:
+        queue, gone = self._queue, self._gone
         passed = []
-        while self._queue and (until is None or self._queue[0].time <= until):
-            event = self._queue.popleft()
-            passed.append(event)
+        while queue:
+            event = queue[0]
+            if id(event) in gone:  # whatever its time is now, nothing waits for its old place
+                gone.remove(id(event))
+                queue.popleft()
+                continue
+            if until is not None and event.time > until:
+                break
+            passed.append(queue.popleft())
             key = event.host, event.fields.get("process.pid")
-            if key in self._cut and event in self._cut[key]:
-                self._cut[key].remove(event)
-                if not self._cut[key]:
-                    del self._cut[key]
+            cut = self._cut.get(key)
+            if cut is not None and cut.pop(id(event), None) is not None and not cut:
+                del self._cut[key]
         return passed
 
 

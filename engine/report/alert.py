@@ -41,7 +41,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Witness(msgspec.Struct, frozen=True):
-    """One event in full: the canonical fields, and the record as it came (`raw`; left out with --no-raw)."""
+    """One event in full: the canonical fields, and the record as it came (`raw`; see `_record`)."""
 
     input: str
     line: int
@@ -202,8 +202,17 @@ def _reference(event: Event) -> Reference:
 def _witness(event: Event, raw: bool) -> Witness:
     origin = event.origin
     fields = {name: _plain(event.fields[name]) for name in sorted(event.fields)}
-    record = msgspec.Raw(event.raw) if raw and event.raw else msgspec.UNSET
+    record = _record(event.raw) if raw and event.raw else msgspec.UNSET
     return Witness(origin.input, origin.line, origin.offset, stamp(event.time), fields, _also(event), record)
+
+
+def _record(raw: bytes) -> msgspec.Raw:
+    """The record as it came; where it is more than strict JSON (half a surrogate pair, 1e999), its text as a string."""
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return msgspec.Raw(msgspec.json.encode(raw.decode("utf-8", "backslashreplace")))
+    return msgspec.Raw(raw)
 
 
 def _plain(value: Any) -> Any:
