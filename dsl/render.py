@@ -5,16 +5,15 @@ place. Everything that comes from the source is untrusted: what a terminal would
 one flat dict a diagnostic, from which SARIF is made elsewhere.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
 from .diagnostic import Diagnostic, Fix, Label
 from .source import Source, Span
+from .visible import is_visible
 
 WIDEST = 160  # columns of a source line that are shown
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _COLOURS = {"error": "1;31", "warning": "1;33", "gutter": "1;34", "second": "1;34", "added": "32", "strong": "1"}
 
 
@@ -51,7 +50,9 @@ def _place(source: Source, span: Span) -> dict[str, Any]:
 
 def shown(text: str) -> str:
     """The text with everything that a terminal would obey made visible; tabs become four spaces."""
-    return _HIDDEN.sub(lambda m: "    " if m[0] == "\t" else f"\\u{{{ord(m[0]):X}}}", text)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("    " if c == "\t" else c if is_visible(c) else f"\\u{{{ord(c):X}}}" for c in text)
 
 
 def width(text: str) -> int:

@@ -87,6 +87,11 @@ class Run:
         self._intake.stop()
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """The files and pipes that were found, by name."""
+        return tuple(input.name for input in self._intake.inputs)
+
+    @property
     def alerts(self) -> int:
         """How many alerts there have been."""
         return self._raised.total()

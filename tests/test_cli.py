@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -128,12 +129,14 @@ def test_a_chain_and_events_are_all_that_is_needed(here: Path, chainrun: Command
         ["hit.jsonl", "t.chain"],
         ["--quiet", "t.chain", "hit.jsonl"],
         ["./t.chain", "hit.*"],
-        [".", "hit.jsonl"],
+        ["chains", "hit.jsonl"],
         ["*.chain", "hit.jsonl"],
         ["--set", "TimeWindow=5m", "t.chain", "hit.jsonl"],
     ],
 )
 def test_the_verb_may_be_left_out_however_the_line_begins(here: Path, chainrun: Command, words: list[str]) -> None:
+    (here / "chains").mkdir()
+    (here / "chains" / "x.chain").write_text(CHAIN)
     code, out, _ = chainrun(*words)
     assert (code, out.count("\n")) == (Exit.OK, 1)
 
@@ -146,12 +149,19 @@ def test_a_verb_wins_over_a_path_of_its_name(here: Path, chainrun: Command) -> N
 
 
 def test_a_folder_with_chains_is_a_chain_and_one_with_telemetry_is_not(here: Path, chainrun: Command) -> None:
-    (here / "chains" / "deep").mkdir(parents=True)
-    (here / "chains" / "deep" / "x.chain").write_text(CHAIN)
-    (here / "logs").mkdir()
+    (here / "chains").mkdir()
+    (here / "chains" / "x.chain").write_text(CHAIN)
+    (here / "logs" / "deep").mkdir(parents=True)
     (here / "logs" / "a.jsonl").write_text(EVENTS)
+    (here / "logs" / "deep" / "z.chain").write_text("whoever can write here has no say in what runs")
     code, out, _ = chainrun("chains", "logs")
     assert (code, json.loads(out)["analytic"]) == (Exit.OK, "x")
+
+
+def test_a_folder_that_is_both_chains_and_events_is_refused(here: Path, chainrun: Command) -> None:
+    code, out, err = chainrun(".", "hit.jsonl")
+    assert (code, out) == (Exit.USAGE, "")
+    assert "the folder `.` holds both chains (`t.chain`) and events (`hit.jsonl`)" in err
 
 
 def test_a_mistyped_verb_is_not_taken_for_a_file(here: Path, chainrun: Command) -> None:
@@ -254,7 +264,7 @@ def test_a_wrong_setting_is_a_wrong_parameter(here: Path, chainrun: Command, set
         (["t.chain", "hit.jsonl", "--telemetry-file", "no.toml"], "no.toml"),
         (["t.chain", "hit.jsonl", "--site", "no.toml"], "no.toml"),
         (["t.chain", "hit.jsonl", "-o", "no/such/folder"], "cannot be written"),
-        (["t.chain", "hit.jsonl", "-o", "hit.jsonl"], "is an input too"),
+        (["t.chain", "hit.jsonl", "-o", "hit.jsonl"], "is read by this run"),
         (["t.chain", "hit.jsonl", "-o"], "-o"),
         (["hit.jsonl"], "no chain is named"),
         (["check"], "missing argument"),
@@ -460,6 +470,58 @@ def test_an_unexpected_fault_is_one_line(
         cli.main(["x"])
 
 
+def test_what_standard_error_cannot_take_is_lost_and_nothing_else(here: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    child = subprocess.Popen([*COMMAND, "t.chain", "hit.jsonl"], cwd=here, stdout=subprocess.PIPE, stderr=writing)
+    os.close(writing)
+    out, _ = child.communicate(timeout=60)
+    assert (child.returncode, out.count(b"\n")) == (Exit.OK, 1)
+    child = subprocess.Popen([*COMMAND, "t.chain", "gone.jsonl"], cwd=here, stderr=subprocess.DEVNULL)
+    assert child.wait(timeout=60) == Exit.UNREADABLE
+
+
+@pytest.mark.parametrize(("closed", "alerts"), [("2>&-", 1), (">&-", 0), (">&- 2>&-", 0), ("<&-", 1)])
+def test_streams_may_be_closed(here: Path, closed: str, alerts: int) -> None:
+    words = " ".join(COMMAND)
+    done = subprocess.run(
+        ["sh", "-c", f"{words} t.chain hit.jsonl {closed}"], cwd=here, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout.count(b"\n")) == (Exit.OK, alerts)
+
+
+def test_standard_input_that_is_closed_is_not_an_empty_one(here: Path) -> None:
+    words = " ".join(COMMAND)
+    done = subprocess.run(["sh", "-c", f"{words} t.chain <&-"], cwd=here, capture_output=True, timeout=60, check=False)
+    assert done.returncode == Exit.UNREADABLE
+    assert b"- cannot be read: bad file descriptor" in done.stderr
+
+
+def test_a_locale_that_lacks_characters_ends_no_run(here: Path) -> None:
+    (here / "hit.jsonl").write_text(EVENTS.replace("powershell.exe -x", "\u4e2d\xe9"), encoding="utf-8")
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = process(["t.chain", "hit.jsonl", "--format", "text"], cwd=here, env=env)
+    assert done.returncode == Exit.OK
+    assert b"\\u4e2d\\xe9" in done.stdout
+    done = process(["normalise", "hit.jsonl"], cwd=here, env=env)
+    assert json.loads(done.stdout.splitlines()[0])["fields"]["process.command_line"] == "\u4e2d\xe9"
+
+
+@pytest.mark.parametrize("words", [["t.chain", "-"], ["normalise", "-"], ["t.chain", "fifo"], ["normalise", "fifo"]])
+def test_a_terminated_run_ends_in_order_whatever_it_waits_for(here: Path, words: list[str]) -> None:
+    os.mkfifo(here / "fifo")
+    child = subprocess.Popen([*COMMAND, *words], cwd=here, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdin is not None and child.stderr is not None
+    child.stdin.write(b"\x1f\x8b")
+    child.stdin.flush()
+    time.sleep(1.5)  # nothing tells that it has begun to wait
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(timeout=30) == Exit.OK  # with its standard input still open
+    assert b"0 lines of 1 input" in child.stderr.read()
+    child.stdin.close()
+    child.stderr.close()
+
+
 # -- options of run ----------------------------------------
 
 
@@ -469,6 +531,38 @@ def test_alerts_can_go_to_a_file(here: Path, chainrun: Command) -> None:
     assert json.loads((here / "alerts.jsonl").read_text())["analytic"] == "t"
     chainrun("t.chain", "hit.jsonl", "-o", "alerts.txt", "--format", "text")
     assert (here / "alerts.txt").read_text().startswith("MEDIUM  t\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-o", "t.chain", "t.chain", "hit.jsonl"],
+        ["-o", "logs/a.jsonl", "t.chain", "logs"],
+        ["-o", "other.jsonl", "t.chain", "hit.jsonl"],
+        ["-o", "chains/x.chain", "chains", "hit.jsonl"],
+        ["-o", "chainrun.toml", "t.chain", "hit.jsonl"],
+        ["-o", "hit.jsonl", "t.chain"],
+    ],
+)
+def test_alerts_overwrite_nothing_that_the_run_reads(here: Path, words: list[str]) -> None:
+    for folder, name, text in (("logs", "a.jsonl", EVENTS), ("chains", "x.chain", CHAIN)):
+        (here / folder).mkdir()
+        (here / folder / name).write_text(text)
+    (here / "other.jsonl").hardlink_to(here / "hit.jsonl")
+    (here / "chainrun.toml").write_text("")
+    before = (here / words[1]).read_bytes()
+    with (here / "hit.jsonl").open("rb") as stdin:
+        done = subprocess.run([*COMMAND, *words], cwd=here, stdin=stdin, capture_output=True, timeout=60, check=False)
+    assert done.returncode == Exit.USAGE
+    assert f"`{words[1]}` is read by this run" in done.stderr.decode()
+    assert (here / words[1]).read_bytes() == before
+
+
+def test_a_host_that_is_no_utf8_is_refused(here: Path, chainrun: Command) -> None:
+    for words in (["t.chain"], ["normalise"]):
+        code, out, err = chainrun(*words, "hit.jsonl", "--host", "h\udcff")
+        assert (code, out) == (Exit.USAGE, "")
+        assert r"the host `h\xff` is not UTF-8" in err
 
 
 def test_the_same_run_gives_the_same_bytes(here: Path, chainrun: Command) -> None:
@@ -483,6 +577,15 @@ def test_quiet_leaves_only_the_alerts(here: Path, chainrun: Command) -> None:
 def test_raw_records_can_be_left_out(here: Path, chainrun: Command) -> None:
     assert '"raw":{"Event"' in chainrun("t.chain", "hit.jsonl")[1]
     assert '"raw"' not in chainrun("--no-raw", "t.chain", "hit.jsonl")[1]
+
+
+@pytest.mark.parametrize(("before", "odd"), [("", '"\\ud800"'), ("", "1e999"), ("\ufeff", "1")])
+def test_a_record_that_is_no_strict_json_is_quoted(here: Path, chainrun: Command, before: str, odd: str) -> None:
+    lines = [f'{before}{line[:-1]},"odd":{odd}}}' for line in EVENTS.splitlines()]
+    (here / "odd.jsonl").write_text("\n" + "\n".join(lines), encoding="utf-8")
+    _, out, _ = chainrun("t.chain", "odd.jsonl")
+    found = [step["witness"]["raw"] for step in json.loads(out)["steps"]]
+    assert found and all(raw in lines for raw in found)
 
 
 def test_evidence_is_bounded_as_asked(here: Path, chainrun: Command) -> None:
@@ -525,6 +628,38 @@ def test_check_as_json_is_one_object_a_diagnostic(here: Path, chainrun: Command)
     assert (code, err) == (Exit.FOUND, "")
     assert {r["file"] for r in rows if r["severity"] == "error"} == {"bad.chain"}
     assert {(r["line"], r["column"]) for r in rows if r["severity"] == "error"} == {(1, 1), (1, 8)}
+
+
+def test_check_as_json_tells_of_every_name(here: Path, chainrun: Command) -> None:
+    for name, shown in (("b\udcff.chain", r"b\xff.chain"), ("b\x1b\u202e.chain", "b\x1b\u202e.chain")):
+        (here / name).write_text("opn -> wrte within 5m\n")
+        _, out, _ = chainrun("check", "--format", "json", name)
+        assert {json.loads(line)["file"] for line in out.splitlines()} == {shown}
+        assert all(line.isprintable() for line in out.split("\n"))
+
+
+def test_what_chains_and_formats_say_cannot_steer_a_terminal(here: Path, chainrun: Command) -> None:
+    evil = "\x1b]0;x\x07\u202e\u061c"
+    name = f"c{evil}.chain"
+    title = r'"t\u{1B}[2J\u{61C}"'
+    (here / name).write_text(
+        f'analytic title={title}\nparam W : duration = 10m "d\\u{{1B}}[2J"\n{CHAIN}'.replace("W :", "W:")
+    )
+    for words in (["explain", name], ["params", name], ["params", name, "t.chain"], ["run", name], ["check", name]):
+        _, out, err = chainrun(*words)
+        assert all(line.isprintable() for line in (out + err).split("\n"))
+
+
+def test_a_format_file_cannot_steer_a_terminal(here: Path, chainrun: Command) -> None:
+    shipped = (MAIN.parent.parent / "formats" / "zeek-json.toml").read_text()
+    lines = (r'title = "t\u001B[2J"' if line.startswith("title") else line for line in shipped.splitlines())
+    text = "\n".join(r'name = "mine"' if line.startswith("name") else line for line in lines)
+    (here / "mine.toml").write_text(text)
+    for words in ([], ["mine"]):
+        code, out, _ = chainrun("formats", *words, "--telemetry-file", "mine.toml")
+        assert code == Exit.OK
+        assert r"t\x1b[2J" in out
+        assert all(line.isprintable() for line in out.split("\n"))
 
 
 def test_check_looks_at_folders_and_counts(here: Path, chainrun: Command) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import random
 import threading
 from itertools import pairwise
 from pathlib import Path
@@ -21,8 +22,8 @@ def names(inputs: list[Input]) -> list[str]:
 def read_all(path: Path) -> tuple[bytes, InputError | None]:
     reader = Reader(Input(str(path), 0, path.stat().st_size))
     data = b""
-    while chunk := reader.read():
-        data += chunk
+    while (chunk := reader.read()) != b"":
+        data += chunk or b""
     reader.close()
     return data, reader.error
 
@@ -111,6 +112,33 @@ def test_a_file_that_vanished_is_an_error_of_its_reader(tmp_path: Path) -> None:
     assert reader.error == InputError(str(tmp_path / "gone"), "does not exist")
 
 
+def test_a_folder_gives_no_pipes_and_tells_of_names_that_json_cannot_hold(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.jsonl")
+    (tmp_path / "a.jsonl").write_text("")
+    Path(os.fsdecode(bytes(tmp_path) + b"/b\xff.jsonl")).write_text("")
+    inputs, errors = find_inputs([str(tmp_path)])
+    assert names(inputs) == [str(tmp_path / "a.jsonl")]
+    message = "has a name that is not UTF-8, and alerts could not tell of it"
+    assert errors == [InputError(f"{tmp_path}/b\\xff.jsonl", message)]
+    assert find_inputs([str(tmp_path / "b*.jsonl")])[1] == errors
+
+
+def test_a_folder_below_that_cannot_be_listed_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.jsonl").write_text("")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if path.endswith("deep"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    inputs, errors = find_inputs([str(tmp_path)])
+    assert names(inputs) == [str(tmp_path / "a.jsonl")]
+    assert errors == [InputError(str(tmp_path / "deep"), "cannot be read: permission denied")]
+
+
 # -- archives ----------------------------------------
 
 TEXT = b"".join(b'{"line": %d, "padding": "%s"}\n' % (n, b"x" * (n % 97)) for n in range(40_000))
@@ -153,9 +181,23 @@ def test_a_damaged_archive_gives_what_came_before(tmp_path: Path) -> None:
     file = tmp_path / "a.gz"
     file.write_bytes(packed)
     data, error = read_all(file)
-    assert TEXT.startswith(data)
+    assert data == TEXT
     assert error is not None
     assert error.message == "is damaged (incorrect data check); what came before the damage was read"
+
+
+def test_damage_takes_nothing_of_what_lies_before_it(tmp_path: Path) -> None:
+    rng = random.Random(1)
+    text = b"".join(b"%030x\n" % rng.getrandbits(120) for _ in range(20_000))
+    packed = bytearray(gzip.compress(text))
+    middle = len(packed) // 2
+    packed[middle : middle + 64] = b"\xff" * 64
+    file = tmp_path / "a.gz"
+    file.write_bytes(packed)
+    data, error = read_all(file)
+    sound = len(text) * 45 // 100
+    assert data[:sound] == text[:sound]
+    assert error is not None and error.message.startswith("is damaged (")
 
 
 def test_bytes_after_an_archive_are_reported(tmp_path: Path) -> None:
@@ -204,8 +246,8 @@ def test_an_archive_over_a_pipe_that_gives_one_byte_at_a_time() -> None:
 
     reader = Reader(Input("-", 0, None), Slow(gzip.compress(b"one\ntwo\n")))
     data = b""
-    while chunk := reader.read():
-        data += chunk
+    while (chunk := reader.read()) != b"":
+        data += chunk or b""
     assert data == b"one\ntwo\n"
     assert reader.error is None
 
@@ -227,6 +269,35 @@ def test_a_slow_pipe_is_read_without_waiting_for_a_full_block() -> None:
     assert wait([reader], 10) == [reader]
     assert reader.read() == b""
     closing.join()
+    os.close(reading)
+
+
+def test_a_named_pipe_waits_for_its_writer_without_blocking(tmp_path: Path) -> None:
+    name = tmp_path / "fifo.jsonl"
+    os.mkfifo(name)
+    reader = Reader(Input(str(name), 0, None))
+    assert wait([reader], 0) == []
+    assert reader.read() is None
+    with name.open("wb", buffering=0) as writer:
+        assert reader.read() is None
+        writer.write(b"{}\n")
+        assert wait([reader], 10) == [reader]
+        assert reader.read() == b"{}\n"
+        assert reader.read() is None
+    assert wait([reader], 10) == [reader]
+    assert reader.read() == b""
+    reader.close()
+
+
+@pytest.mark.parametrize("part", [b"\x1f", b"\x1f\x8b", gzip.compress(b""), gzip.compress(b"") + b"\x1f"])
+def test_an_archive_that_does_not_go_on_is_not_waited_for(part: bytes) -> None:
+    reading, writing = os.pipe()
+    reader = Reader(Input("-", 0, None), reading)
+    os.write(writing, part)
+    assert reader.read() is None
+    assert wait([reader], 0) == []
+    os.close(writing)
+    assert wait([reader], 10) == [reader]
     os.close(reading)
 
 

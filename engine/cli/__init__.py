@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ..report.escape import excerpt
+from ..report.escape import escape, excerpt
 from .app import run_app
 from .exits import Exit, UsageError
+from .streams import fit_streams
 
 __all__ = ["Exit", "main"]
 
@@ -20,8 +21,13 @@ REPORT = "this is a fault of chainrun: please report it with the command and the
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit code."""
+    with fit_streams():
+        return _main(sys.argv[1:] if argv is None else argv)
+
+
+def _main(argv: Sequence[str]) -> int:
     try:
-        code = run_app(list(sys.argv[1:] if argv is None else argv))
+        code = run_app(list(argv))
         sys.stdout.flush()
     except UsageError as error:
         _say(str(error), error.hint)
@@ -29,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has enough. Nothing more can be said there, not even by the interpreter's last flush.
+        # Whoever read our output has enough (standard error never raises). Nothing more can be said there, not even by
+        # the interpreter's last flush.
         _silence_stdout()
         return Exit.OK
     except OSError as error:  # a full disk, a closed terminal; inputs that fail are `intake`'s to tell of
@@ -46,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _say(message: str, hint: str) -> None:
     with suppress(OSError):  # nobody may be listening there either
-        sys.stderr.write(f"error: {message}\n" + (f"  = help: {hint}\n" if hint else ""))
+        sys.stderr.write(f"error: {escape(message)}\n" + (f"  = help: {escape(hint)}\n" if hint else ""))
 
 
 def _silence_stdout() -> None:

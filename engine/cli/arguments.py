@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chainrun.dsl.literal import DURATION, microseconds
 
-from ..intake.source import STANDARD_INPUT
+from ..intake.source import STANDARD_INPUT, is_telemetry, is_utf8
 from ..report.escape import excerpt
 from .exits import UsageError
 
@@ -22,18 +22,32 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     inputs: list[str] = []
     for word in words:
         for path in expand(word):
-            (chains if is_chain(path) else inputs).append(path)
+            found = chains_of(path)
+            chains += found
+            inputs += [] if found else [path]
     return chains, inputs
 
 
-def is_chain(path: str) -> bool:
-    """Whether a word names a chain file, or a folder that holds chain files."""
-    if path.endswith(".chain"):
-        return True
+def chains_of(path: str) -> list[str]:
+    """The chain files that a word names: itself, or those directly in a folder; none, where it names events.
+
+    What lies deeper has no say: whoever can drop a file below a folder of events must not turn that into chains.
+    """
+    if path.endswith(".chain") or path == STANDARD_INPUT:
+        return [path] if path != STANDARD_INPUT else []
     try:
-        return path != STANDARD_INPUT and Path(path).is_dir() and next(Path(path).rglob("*.chain"), None) is not None
-    except (OSError, ValueError):
-        return False
+        files = sorted(p for p in Path(path).iterdir() if p.is_file()) if Path(path).is_dir() else []
+    except (OSError, ValueError):  # `intake` tells of it
+        return []
+    chains = [str(p) for p in files if p.suffix == ".chain"]
+    telemetry = next((p.name for p in files if is_telemetry(p.name)), None)
+    if chains and telemetry is not None:
+        shown, chain, event = excerpt(path, 200), excerpt(Path(chains[0]).name, 100), excerpt(telemetry, 100)
+        raise UsageError(
+            f"the folder `{shown}` holds both chains (`{chain}`) and events (`{event}`)",
+            "name the files, or give each a folder of its own",
+        )
+    return chains
 
 
 def expand(word: str) -> list[str]:
@@ -57,12 +71,20 @@ def needs_events(inputs: Sequence[str], command: str) -> None:
             f"`{command} events.jsonl`, or pipe them in: `… | {command}`; `-` reads what is typed",
         )
     for name in inputs:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            shown = excerpt(os.fsencode(name).decode("utf-8", "backslashreplace"), 200)
-            message = f"the name `{shown}` is not UTF-8, and alerts could not tell of it"
-            raise UsageError(message, "rename the file, or pipe it in") from None
+        if not is_utf8(name):
+            message = f"the name `{_bytes_shown(name)}` is not UTF-8, and alerts could not tell of it"
+            raise UsageError(message, "rename the file, or pipe it in")
+
+
+def host_name(name: str | None) -> str | None:
+    """What `--host` says, where an alert can say it too."""
+    if name is not None and not is_utf8(name):
+        raise UsageError(f"the host `{_bytes_shown(name)}` is not UTF-8, and alerts could not tell of it")
+    return name
+
+
+def _bytes_shown(name: str) -> str:
+    return excerpt(os.fsencode(name).decode("utf-8", "backslashreplace"), 200)
 
 
 def duration(text: str) -> int:

@@ -3,19 +3,23 @@
 FILES are chain files or folders of them. `--format json` prints one object a diagnostic.
 """
 
+import json
 import sys
 from enum import StrEnum
 from typing import Annotated
 
-import msgspec
 import typer
 from chainrun.dsl.render import to_data, to_text
 
 from ..library import Faults
+from ..report.escape import escape_json
 from ..report.paint import is_wanted
 from .arguments import expand, needs_chain
 from .chains import SetOption, SiteOption, open_library
 from .exits import Exit
+
+# Bytes of a file's name that are no UTF-8, as JSON's text for `\\xff`.
+_UNDECODED = {0xDC00 + byte: f"\\\\x{byte:02x}" for byte in range(0x80, 0x100)}
 
 
 class Form(StrEnum):
@@ -47,7 +51,8 @@ def _write(found: list[Faults], form: Form) -> None:
     if form is Form.JSON:
         for faults in found:
             for row in to_data(faults.diagnostics, faults.source):
-                sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+                line = json.dumps(row, ensure_ascii=False, separators=(",", ":")).translate(_UNDECODED)
+                sys.stdout.buffer.write(escape_json(line).encode() + b"\n")
     elif found:
         color = is_wanted(sys.stdout)
         sys.stdout.write("\n".join(to_text(f.diagnostics, f.source, color) for f in found) + "\n")

@@ -8,7 +8,7 @@ import typer
 from chainrun.dsl.nearest import nearest
 
 from ..formats import FormatError, load_formats
-from ..report.escape import excerpt
+from ..report.escape import escape, excerpt
 from ..run import choose_formats
 from .exits import Exit, UsageError
 
@@ -26,8 +26,8 @@ def command(
     except FormatError as error:
         raise UsageError("; ".join(excerpt(fault, 300) for fault in error.faults)) from error
     if name is None:
-        width = max(len(f.name) for f in formats)
-        sys.stdout.write("".join(f"{f.name:<{width}}  {f.title}\n" for f in formats))
+        width = max(len(escape(f.name)) for f in formats)
+        sys.stdout.write("".join(f"{escape(f.name):<{width}}  {escape(f.title)}\n" for f in formats))
         return Exit.OK
     found = next((f for f in formats if f.name == name), None)
     if found is None:
@@ -42,8 +42,9 @@ def command(
     ]
     if found.local:
         rows.append(("time", "local time, corrected by the host's measured offset"))
-    sys.stdout.write(f"{found.name}  {found.title}\n")
+    sys.stdout.write(f"{escape(found.name)}  {escape(found.title)}\n")
     for label, text in rows:
         margin = f"  {label:<10}  "
-        sys.stdout.write(textwrap.fill(text, _WIDTH, initial_indent=margin, subsequent_indent=" " * len(margin)) + "\n")
+        filled = textwrap.fill(escape(text), _WIDTH, initial_indent=margin, subsequent_indent=" " * len(margin))
+        sys.stdout.write(f"{filled}\n")
     return Exit.OK

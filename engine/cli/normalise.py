@@ -16,8 +16,9 @@ from ..report.escape import excerpt
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
 from ..run import choose_formats
-from .arguments import duration, needs_events
+from .arguments import duration, host_name, needs_events
 from .exits import Exit, UsageError
+from .signals import drained
 
 
 def command(
@@ -39,11 +40,15 @@ def command(
         formats = choose_formats(tuple(telemetry or ()), tuple(telemetry_file or ()))
     except FormatError as error:
         raise UsageError("; ".join(excerpt(fault, 300) for fault in error.faults), "`chainrun formats`") from error
-    intake = Intake(files or [], Normaliser(formats), lateness=duration(lateness), host=host)
-    for event in intake:
-        sys.stdout.write(to_line(event))
-        if intake.is_stream:
-            sys.stdout.flush()
+    intake = Intake(files or [], Normaliser(formats), lateness=duration(lateness), host=host_name(host))
+    out = sys.stdout.buffer  # JSON is UTF-8, whatever the locale
+    with drained(intake) as interrupted:
+        for event in intake:
+            out.write(to_line(event).encode())
+            if intake.is_stream:
+                out.flush()
     if not quiet:
         sys.stderr.write(to_summary(intake.tally, (), Paint(is_wanted(sys.stderr))))
+    if interrupted:
+        return Exit.INTERRUPTED
     return Exit.UNREADABLE if intake.tally.errors else Exit.OK

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..report.escape import escape
 from ..report.paint import Paint, is_wanted
 from ..study.explain import parameter_lines
 from .arguments import expand, needs_chain
@@ -25,8 +26,8 @@ def command(
     paint = Paint(is_wanted(sys.stdout))
     for number, analytic in enumerate(analytics):
         if len(analytics) > 1:
-            sys.stdout.write(("\n" if number else "") + paint(analytic.id, "bold") + "\n")
+            sys.stdout.write(("\n" if number else "") + paint(escape(analytic.id), "bold") + "\n")
         sys.stdout.write("".join(f"{line}\n" for line in parameter_lines(analytic.parameters)))
         if not analytic.parameters:
-            sys.stderr.write(f"{analytic.id} has no parameters\n")
+            sys.stderr.write(f"{escape(analytic.id)} has no parameters\n")
     return Exit.OK

@@ -4,19 +4,19 @@ Chains are `*.chain` files and folders of them; events are files, folders, globs
 read too where no events are named. Alerts go to standard output, everything else to standard error.
 """
 
-import signal
+import os
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, TextIO
 
 import typer
 
 from ..formats import FormatError
+from ..intake.source import STANDARD_INPUT
+from ..library import chain_files, nearest_site
 from ..report.alert import Alert
 from ..report.escape import excerpt
 from ..report.jsonl import JsonLines
@@ -24,10 +24,11 @@ from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
 from ..report.text import TextBlocks
 from ..run import Options, Run
-from .arguments import duration, needs_chain, needs_events, split
+from .arguments import duration, host_name, needs_chain, needs_events, split
 from .chains import SetOption, SiteOption, load
 from .exits import Exit, UsageError
 from .progress import Bar
+from .signals import drained
 
 
 class Form(StrEnum):
@@ -69,7 +70,7 @@ def command(
     options = Options(
         evidence=evidence,
         raw=not no_raw,
-        host=host,
+        host=host_name(host),
         lateness=duration(lateness),
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
@@ -83,7 +84,8 @@ def command(
         run = Run(analytics, inputs, options, on_progress=bar.advance)
     except FormatError as error:
         raise UsageError("; ".join(excerpt(fault, 300) for fault in error.faults), "`chainrun formats`") from error
-    with _sink(form, output, inputs) as write, _signals(run) as interrupted, bar:
+    read = [*run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), site or nearest_site(Path.cwd())]
+    with _sink(form, output, read) as write, drained(run) as interrupted, bar:
         for alert in run:
             bar.close()
             write(alert)
@@ -100,7 +102,9 @@ def command(
 
 
 @contextmanager
-def _sink(form: Form | None, output: Path | None, inputs: list[str]) -> Iterator[Callable[[Alert], None]]:
+def _sink(
+    form: Form | None, output: Path | None, read: Iterable[str | Path | None]
+) -> Iterator[Callable[[Alert], None]]:
     """What writes one alert to where alerts go."""
     if output is None:
         if form is Form.TEXT or (form is None and sys.stdout.isatty()):
@@ -109,48 +113,27 @@ def _sink(form: Form | None, output: Path | None, inputs: list[str]) -> Iterator
             sys.stdout.flush()
             yield JsonLines(sys.stdout.buffer).write
         return
-    with _open(output, inputs) as file:
+    with _open(output, read) as file:
         yield (TextBlocks(file) if form is Form.TEXT else JsonLines(file.buffer)).write
 
 
-def _open(output: Path, inputs: list[str]) -> TextIO:
+def _open(output: Path, read: Iterable[str | Path | None]) -> TextIO:
+    """The file for alerts; refuses one that this run reads, by whatever name."""
     shown = excerpt(output, 200)
     try:
-        if output.exists() and any(Path(name).exists() and output.samefile(name) for name in inputs):
-            raise UsageError(f"`{shown}` is an input too, and alerts would overwrite it")
+        # a device or a pipe holds nothing that could be lost
+        if output.is_file() and _identity(output) in {_identity(name) for name in read if name is not None}:
+            raise UsageError(f"`{shown}` is read by this run, and alerts would overwrite it")
         return output.open("w", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise UsageError(f"`{shown}` cannot be written: {(error.strerror or str(error)).lower()}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"`{shown}` cannot be written: {reason.lower()}") from error
 
 
-class _Interrupted:
-    """Whether the run was told to stop by somebody at the keyboard."""
-
-    def __init__(self) -> None:
-        self.told = False
-
-    def __bool__(self) -> bool:
-        return self.told
-
-
-@contextmanager
-def _signals(run: Run) -> Iterator[_Interrupted]:
-    """SIGINT and SIGTERM end the reading; what was read is finished. A second SIGINT ends the run at once."""
-    interrupted = _Interrupted()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
-            if interrupted:
-                raise KeyboardInterrupt
-            interrupted.told = True
-        run.stop()
-
-    if threading.current_thread() is not threading.main_thread():  # a library user's thread has no signals
-        yield interrupted
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+def _identity(name: str | Path) -> tuple[int, int] | None:
+    """What a file is, however it is called; None for one that is not there."""
     try:
-        yield interrupted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        status = os.fstat(0) if name == STANDARD_INPUT else Path(name).stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino

@@ -107,8 +107,8 @@ class Intake:
                 break
             reader = self._open(input)
             splitter = Splitter(self._longest)
-            while not self._stopped and (chunk := self._read(reader)):
-                for line in splitter.feed(chunk):
+            while not self._stopped and (chunk := self._read(reader)) != b"":
+                for line in splitter.feed(chunk) if chunk else ():
                     events += self._normalise(line, input)
             if not self._stopped:  # else the last line is only the part of one that was read
                 for line in splitter.end():
@@ -133,10 +133,10 @@ class Intake:
             if reader is not None:
                 rank = reader.input.rank
                 chunk = self._read(reader)
-                for line in splitters[rank].feed(chunk) if chunk else splitters[rank].end():
+                for line in _lines(splitters[rank], chunk):
                     # Each line on its own: two events of one chunk may be the first two of their alert.
                     yield from self._advance(line, reader.input, hold, reorder)
-                if not chunk:
+                if chunk == b"":
                     self._close(readers.pop(rank))
                     reorder.end(rank)
             yield from reorder.release()
@@ -187,7 +187,7 @@ class Intake:
             self.tally.inputs += 1
         return reader
 
-    def _read(self, reader: Reader) -> bytes:
+    def _read(self, reader: Reader) -> bytes | None:
         before = reader.consumed
         chunk = reader.read()
         self.tally.bytes += reader.consumed - before
@@ -255,6 +255,13 @@ class Intake:
             if UNMEASURED in event.flags:
                 tally.unmeasured[event.host] += 1
             yield event
+
+
+def _lines(splitter: Splitter, chunk: bytes | None) -> Iterator[Line]:
+    """The lines that end with what a pipe gave; None is nothing yet, and nothing at all its end."""
+    if chunk is None:
+        return iter(())
+    return splitter.feed(chunk) if chunk else splitter.end()
 
 
 def _settled(events: Iterator[Event]) -> Iterator[Event]:

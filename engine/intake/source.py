@@ -12,6 +12,7 @@ import select
 import stat
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -64,10 +65,13 @@ def find_inputs(names: Sequence[str], stdin: IO[bytes] | int = 0) -> tuple[list[
     errors: list[InputError] = []
     seen: set[tuple[int, int]] = set()
     for name in names or (STANDARD_INPUT,):
-        paths, fault = ([name], None) if name == STANDARD_INPUT else _expand(name)
-        if fault is not None:
-            errors.append(InputError(name, fault))
+        paths, faults = ([name], []) if name == STANDARD_INPUT else _expand(name)
+        errors += faults
         for path in paths:
+            if not is_utf8(path):
+                shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+                errors.append(InputError(shown, "has a name that is not UTF-8, and alerts could not tell of it"))
+                continue
             status: os.stat_result | None
             try:
                 status = os.fstat(_descriptor(stdin)) if path == STANDARD_INPUT else Path(path).stat()
@@ -85,30 +89,65 @@ def find_inputs(names: Sequence[str], stdin: IO[bytes] | int = 0) -> tuple[list[
     return inputs, errors
 
 
-def _expand(name: str) -> tuple[list[str], str | None]:
+def is_telemetry(file: str) -> bool:
+    """Whether a file of a folder is read, going by its name: hidden ones are left out."""
+    return not file.startswith(".") and file.lower().removesuffix(".gz").endswith(SUFFIXES)
+
+
+def is_utf8(name: str) -> bool:
+    """Whether an alert, which is JSON, can hold a name as the system gives it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _expand(name: str) -> tuple[list[str], list[InputError]]:
     """The files that a name stands for, and what is wrong with it."""
+    nothing = "holds no .json, .jsonl, .ndjson or .log, nor any .gz of them"
     try:
         if Path(name).is_dir():
-            found = _files_in(name)
-            return found, None if found else "holds no .json, .jsonl, .ndjson or .log, nor any .gz of them"
-        if Path(name).exists() or not glob.has_magic(name):
-            return [name], None
-        matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207  (keeps the name as typed)
+            matches = [name]
+        elif Path(name).exists() or not glob.has_magic(name):
+            return [name], []
+        else:
+            matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207  (keeps the name as typed)
+            nothing = "matches no file"
     except (OSError, ValueError) as problem:
-        return [], _reason(problem)
-    found = [path for match in matches for path in (_files_in(match) if Path(match).is_dir() else [match])]
-    return found, None if found else "matches no file"
+        return [], [InputError(name, _reason(problem))]
+    found: list[str] = []
+    errors: list[InputError] = []
+    for match in matches:
+        if Path(match).is_dir():
+            inside, faults = _files_in(match)
+            found += inside
+            errors += faults
+        else:
+            found.append(match)
+    return found, errors if found or errors else [InputError(name, nothing)]
 
 
-def _files_in(folder: str) -> list[str]:
-    """Telemetry files of a folder and the folders below it, sorted; hidden ones are left out."""
-    found = []
-    for where, folders, files in os.walk(folder):
-        folders[:] = [f for f in folders if not f.startswith(".")]
-        for file in files:
-            if not file.startswith(".") and file.lower().removesuffix(".gz").endswith(SUFFIXES):
-                found.append(str(Path(where) / file))
-    return sorted(found)
+def _files_in(folder: str) -> tuple[list[str], list[InputError]]:
+    """Telemetry files of a folder and the folders below it, sorted; hidden ones are left out. What cannot be listed."""
+    found: list[str] = []
+    errors: list[InputError] = []
+
+    def fail(problem: OSError) -> None:
+        errors.append(InputError(str(problem.filename or folder), _reason(problem)))
+
+    for where, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        found += [path for file in files if is_telemetry(file) and not _is_special(path := str(Path(where) / file))]
+    return sorted(found), errors
+
+
+def _is_special(path: str) -> bool:
+    """Whether it is a pipe, a socket or a device: nobody who names a folder asks for them."""
+    try:
+        return not stat.S_ISREG(Path(path).stat().st_mode)
+    except OSError:
+        return False  # told of as a file that cannot be read
 
 
 def _descriptor(stdin: IO[bytes] | int) -> int:
@@ -127,8 +166,9 @@ def _reason(problem: Exception) -> str:
 class Reader:
     """The uncompressed bytes of one input.
 
-    `read` returns what is there, at most about `READ` bytes, without waiting for a block to fill, and b"" at the end;
-    it never raises. `error` is set when the input could not be read to its end. `consumed` counts bytes as stored.
+    `read` returns what is there, at most about `READ` bytes, without waiting for a block to fill; None where there is
+    nothing yet, and b"" at the end. It never raises, and takes from the descriptor once at most: after `wait`, it does
+    not block. `error` is set when the input could not be read to its end. `consumed` counts bytes as stored.
     """
 
     def __init__(self, input: Input, stdin: IO[bytes] | int = 0) -> None:
@@ -136,12 +176,18 @@ class Reader:
         self.consumed = 0
         self.error: InputError | None = None
         self._descriptor: int | None = None
+        self._is_special = False  # opened here, and no regular file
         self._stream: IO[bytes] | None = None
-        self._decode: Callable[[], bytes] | None = None
+        self._head = b""
+        self._decode: Callable[[], bytes | None] | None = None
         self._gunzip: _Gunzip | None = None
         try:
             if input.name != STANDARD_INPUT:
-                self._descriptor = os.open(input.name, os.O_RDONLY | os.O_CLOEXEC)
+                # else opening a named pipe would wait for its writer, deaf to every signal
+                self._descriptor = os.open(input.name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                self._is_special = not stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+                if self._is_special and not input.is_pipe:  # whoever reads files to their end does not `wait`
+                    self._fail("is no longer the file that it was")
             elif isinstance(stdin, int):
                 self._descriptor = stdin
             else:
@@ -149,7 +195,7 @@ class Reader:
         except (OSError, ValueError) as problem:
             self._fail(_reason(problem))
 
-    def read(self) -> bytes:
+    def read(self) -> bytes | None:
         if self.error is not None:
             return b""
         return self._begin() if self._decode is None else self._decode()
@@ -173,15 +219,15 @@ class Reader:
             os.close(self._descriptor)
         self._descriptor = None
 
-    def _begin(self) -> bytes:
-        """Reads the first bytes and settles what they are; waits only as long as they could still be a magic number."""
-        head = self._raw()
+    def _begin(self) -> bytes | None:
+        """Settles what the first bytes are; holds them only as long as they could still become a magic number."""
+        more = self._raw()
+        if more is None:
+            return None
+        head = self._head = self._head + more
         magics = (GZIP, *(magic for magic, _ in FOREIGN))
-        while 0 < len(head) < _HEAD and any(len(head) < len(m) and m.startswith(head) for m in magics):
-            more = self._raw()
-            if not more:
-                break
-            head += more
+        if more and len(head) < _HEAD and any(len(head) < len(m) and m.startswith(head) for m in magics):
+            return None
         if head.startswith(GZIP):
             self._gunzip = _Gunzip(head, self._raw, self._fail)
             self._decode = self._gunzip.read
@@ -193,18 +239,26 @@ class Reader:
         self._decode = self._raw
         return head
 
-    def _raw(self) -> bytes:
+    def _raw(self) -> bytes | None:
+        """One block as stored; None where there is nothing yet."""
         try:
             if self._descriptor is not None:
+                # A named pipe that had no writer yet reads as if at its end; only `poll` knows better.
+                if self._is_special and not _is_ready(self._descriptor):
+                    return None
                 data = os.read(self._descriptor, READ)
             elif self._stream is not None:
                 # A raw or text-less buffer without `read1` is a test's or a library user's own.
                 data = getattr(self._stream, "read1", self._stream.read)(READ)
             else:
                 data = b""
+        except BlockingIOError:
+            return None
         except (OSError, ValueError) as problem:
             self._fail(_reason(problem))
             return b""
+        if data is None:  # a raw stream's way to say so
+            return None
         self.consumed += len(data)
         return data
 
@@ -228,63 +282,87 @@ def wait(readers: Sequence[Reader], seconds: float) -> list[Reader]:
     return [by_descriptor[descriptor] for descriptor, _ in poll.poll(seconds * 1_000)]
 
 
+def _is_ready(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(poll.poll(0))
+
+
 class _Gunzip:
     """Undoes gzip, member after member, holding one block of each side at most, however well the archive is packed."""
 
-    def __init__(self, head: bytes, raw: Callable[[], bytes], fail: Callable[[str], None]) -> None:
+    def __init__(self, head: bytes, raw: Callable[[], bytes | None], fail: Callable[[str], None]) -> None:
         self._pending = head
         self._raw = raw
         self._fail = fail
         self._member = zlib.decompressobj(wbits=31)
         self._ended = False
-        self._drained = True  # zlib holds no output of what it was given
+        self._is_hungry = False  # nothing more comes out of what is held
 
     @property
     def has_pending(self) -> bool:
-        return not self._ended and (bool(self._pending) or not self._drained)
+        return not self._ended and not self._is_hungry
 
-    def read(self) -> bytes:
-        while not self._ended:
+    def read(self) -> bytes | None:
+        if self._is_hungry and not self._ended:
+            more = self._raw()
+            if more is None:
+                return None
+            if more:
+                self._pending += more
+                self._is_hungry = False
+            else:
+                self._end_of_file()
+        while self.has_pending:
             if self._member.eof:
                 self._next_member()
                 continue
-            if not self._pending and self._drained:
-                self._pending = self._raw()
-                if not self._pending:
-                    self._end("ends in the middle of a gzip archive; what it holds until there was read")
-                    break
+            before = self._member.copy()
             try:
                 data = self._member.decompress(self._pending, READ)
             except zlib.error as problem:
+                data = _until_damage(before, self._pending)
                 detail = str(problem).rpartition(": ")[2]
                 self._end(f"is damaged ({detail}); what came before the damage was read")
-                break
+                return data
             self._pending = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-            self._drained = len(data) < READ
+            self._is_hungry = not self._pending and len(data) < READ
             if data:
                 return data
-        return b""
+        return b"" if self._ended else None
 
     def _next_member(self) -> None:
         """Archives may be joined end to end, and padded with zeros."""
-        while True:
-            self._pending = self._pending.lstrip(b"\0")
-            if len(self._pending) >= len(GZIP):
-                break
-            more = self._raw()
-            if not more:
-                break
-            self._pending += more
-        if not self._pending:
-            self._end(None)
+        self._pending = self._pending.lstrip(b"\0")
+        if len(self._pending) < len(GZIP):
+            self._is_hungry = True
         elif self._pending.startswith(GZIP):
             self._member = zlib.decompressobj(wbits=31)
-            self._drained = True
         else:
-            self._end("has bytes after its gzip archive that are no archive; they were not read")
+            self._end_in_strange_bytes()
+
+    def _end_of_file(self) -> None:
+        if not self._member.eof:
+            self._end("ends in the middle of a gzip archive; what it holds until there was read")
+        elif self._pending:
+            self._end_in_strange_bytes()
+        else:
+            self._end(None)
+
+    def _end_in_strange_bytes(self) -> None:
+        self._end("has bytes after its gzip archive that are no archive; they were not read")
 
     def _end(self, message: str | None) -> None:
         self._ended = True
         self._pending = b""
         if message is not None:
             self._fail(message)
+
+
+def _until_damage(member: "zlib._Decompress", packed: bytes) -> bytes:
+    """What a damaged block holds before its damage: zlib keeps the output of the call that fails to itself."""
+    found = []
+    with suppress(zlib.error):
+        for place in range(len(packed)):
+            found.append(member.decompress(packed[place : place + 1]))
+    return b"".join(found)

@@ -4,10 +4,9 @@ Every sink and every message passes what it did not write itself through here. W
 values are in the JSON, where `escape_json` writes the same characters as JSON's own escapes.
 """
 
-_NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+from chainrun.dsl.visible import is_visible
 
-# Letters by Unicode's book, and nothing to be seen: Hangul fillers, the blank Braille cell, the Khmer vowels.
-_INVISIBLE = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def escape(value: object) -> str:
@@ -20,7 +19,7 @@ def escape(value: object) -> str:
     text = value if isinstance(value, str) else str(value)
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if _is_visible(c) else _code(c) for c in text)
+    return "".join(c if is_visible(c) else _code(c) for c in text)
 
 
 def excerpt(value: object, limit: int) -> str:
@@ -40,11 +39,7 @@ def escape_json(line: str) -> str:
     """A line of JSON that says the same and holds no character that a terminal could take for an order."""
     if line.isascii() and line.isprintable():
         return line
-    return "".join(c if _is_visible(c) else _json_code(c) for c in line)
-
-
-def _is_visible(character: str) -> bool:
-    return character.isprintable() and character not in _INVISIBLE
+    return "".join(c if is_visible(c) else _json_code(c) for c in line)
 
 
 def _code(character: str) -> str:

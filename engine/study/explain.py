@@ -17,6 +17,7 @@ from ..match.compile import compile_chain
 from ..match.identity import HOUR
 from ..match.unsupported import unsupported
 from ..report.duration import in_words
+from ..report.escape import escape
 from ..report.paint import Paint
 from .prose import condition_text
 from .sentences import does, entity, linking, unrelated, when, who
@@ -32,8 +33,11 @@ def explain(analytic: Analytic, paint: Paint | None = None) -> str:
         refusals = unsupported(chain)
         lines.append("")
         if refusals:
-            lines += [paint(f"chain {chain.name}", "bold"), *(f"  {line}" for line in chain.text.splitlines())]
-            lines += ["", *(f"  not run yet: {r.message}" for r in refusals)]
+            lines += [
+                paint(f"chain {chain.name}", "bold"),
+                *(f"  {escape(line)}" for line in chain.text.expandtabs(4).splitlines()),
+            ]
+            lines += ["", *(f"  not run yet: {escape(r.message)}" for r in refusals)]
         else:
             lines += _chain(analytic, chain, compile_chain(analytic, chain), paint)
     if analytic.parameters:
@@ -50,17 +54,18 @@ def parameter_lines(parameters: tuple[Parameter, ...]) -> list[str]:
         lines.append(f"  {parameter.name:<{width}}  {parameter.type.value:<11}  {parameter.value}{origin}")
         if parameter.description:
             lines.append(f"  {'':<{width}}  {'':<11}  {parameter.description}")
-    return lines
+    return [escape(line) for line in lines]
 
 
 def _header(analytic: Analytic, paint: Paint) -> list[str]:
-    title = f"  {analytic.title}" if analytic.title and analytic.title != analytic.id else ""
+    title = f"  {escape(analytic.title)}" if analytic.title and analytic.title != analytic.id else ""
     facts = [f"severity {analytic.severity}", *analytic.attack]
     if analytic.platforms:
         facts.insert(0, " ".join(analytic.platforms))
     if analytic.strategy:
         facts.append(analytic.strategy)
-    return [f"{paint(analytic.id, 'bold')}{title}", f"  {', '.join(facts)}", *(f"  {r}" for r in analytic.references)]
+    rest = (", ".join(facts), *analytic.references)
+    return [f"{paint(escape(analytic.id), 'bold')}{title}", *(f"  {escape(line)}" for line in rest)]
 
 
 def _chain(analytic: Analytic, chain: Chain, automaton: Automaton, paint: Paint) -> Iterator[str]:
@@ -68,12 +73,12 @@ def _chain(analytic: Analytic, chain: Chain, automaton: Automaton, paint: Paint)
     limit = f", all within {in_words(chain.within)} of the first event" if chain.within is not None else ""
     yield f"{paint(f'chain {chain.name}', 'bold')}  {scope}{limit}"
     yield ""
-    yield from _sentences(chain, automaton)
+    yield from map(escape, _sentences(chain, automaton))
     yield ""
-    yield from _remarks(chain, automaton)
+    yield from map(escape, _remarks(chain, automaton))
     yield ""
     yield paint("  automaton", "dim")
-    yield from (f"    {line}" for line in automaton.lines())
+    yield from (f"    {escape(line)}" for line in automaton.lines())
     yield ""
     yield _wrapped(paint, "fields", sorted(automaton.fields))
     yield _wrapped(paint, "telemetry", _shows(analytic, automaton) or ["no format that is known shows every step"])
@@ -81,7 +86,7 @@ def _chain(analytic: Analytic, chain: Chain, automaton: Automaton, paint: Paint)
 
 def _wrapped(paint: Paint, label: str, items: list[str]) -> str:
     margin = " " * 13
-    text = textwrap.fill(", ".join(items), _WIDTH, initial_indent=margin, subsequent_indent=margin)
+    text = textwrap.fill(escape(", ".join(items)), _WIDTH, initial_indent=margin, subsequent_indent=margin)
     return f"  {paint(label.ljust(11), 'dim')}{text[13:]}"
 
 
