@@ -17,13 +17,13 @@ import msgspec
 from chainrun.dsl.model import Analytic
 from chainrun.dsl.nearest import nearest
 
+from .chains import load_all
 from .engine import Engine
 from .formats import Format, FormatError, load_formats
 from .formats.spec import Fault
 from .intake.intake import Intake
 from .intake.normalise import Normaliser
 from .intake.tally import Tally
-from .library import load_all
 from .report.alert import Alert
 from .report.funnel import Funnel, funnels
 from .report.phrase import FIELDS as SHOWN

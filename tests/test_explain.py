@@ -9,7 +9,7 @@ from chainrun.dsl.check import check
 from chainrun.dsl.model import Analytic
 from chainrun.dsl.parser import parse
 from chainrun.dsl.source import Source
-from chainrun.engine.library import load_all, read_library
+from chainrun.engine.chains import load_all, read_library
 from chainrun.engine.match.compile import compile_chain
 from chainrun.engine.study.drawing import START, to_dot, to_graph
 from chainrun.engine.study.explain import explain

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from chainrun.dsl.diagnostic import Diagnostic as Diagnostic
     from chainrun.dsl.model import Analytic as Analytic
     from chainrun.dsl.model import Chain as Chain
+    from chainrun.engine.chains import Library as Library
+    from chainrun.engine.chains import load as load
+    from chainrun.engine.chains import read_library as read_library
     from chainrun.engine.engine import Engine as Engine
     from chainrun.engine.event import Event as Event
     from chainrun.engine.event import Origin as Origin
     from chainrun.engine.formats.spec import FormatError as FormatError
-    from chainrun.engine.library import Library as Library
-    from chainrun.engine.library import load as load
-    from chainrun.engine.library import read_library as read_library
     from chainrun.engine.report.alert import Alert as Alert
     from chainrun.engine.report.jsonl import to_line as to_line
     from chainrun.engine.report.text import to_block as to_block
@@ -45,13 +45,13 @@ _HOMES = {
     "Engine": "engine.engine",
     "Event": "engine.event",
     "FormatError": "engine.formats.spec",
-    "Library": "engine.library",
+    "Library": "engine.chains",
     "Options": "engine.run",
     "Origin": "engine.event",
     "Run": "engine.run",
     "explain": "engine.study.explain",
-    "load": "engine.library",
-    "read_library": "engine.library",
+    "load": "engine.chains",
+    "read_library": "engine.chains",
     "run": "engine.run",
     "to_block": "engine.report.text",
     "to_line": "engine.report.jsonl",

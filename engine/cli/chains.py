@@ -9,7 +9,7 @@ import typer
 from chainrun.dsl.model import Analytic
 from chainrun.dsl.render import to_text
 
-from ..library import Library, nearest_site, read_library
+from ..chains import Library, nearest_site, read_library
 from ..report.escape import excerpt
 from ..report.paint import is_wanted
 from .exits import UsageError

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from chainrun.dsl.render import to_data, to_text
 
-from ..library import Faults
+from ..chains import Faults
 from ..report.escape import escape_json
 from ..report.paint import is_wanted
 from .arguments import expand, needs_chain

@@ -19,8 +19,8 @@ from chainrun.dsl.printer import format_tree
 from chainrun.dsl.render import to_text
 from chainrun.dsl.source import Source
 
+from ..chains import chain_files
 from ..intake.source import STANDARD_INPUT
-from ..library import chain_files
 from ..report.escape import escape
 from ..report.paint import is_wanted
 from .arguments import expand, needs_chain

@@ -14,9 +14,9 @@ from typing import Annotated, TextIO
 
 import typer
 
+from ..chains import chain_files, nearest_site
 from ..formats import FormatError
 from ..intake.source import STANDARD_INPUT
-from ..library import chain_files, nearest_site
 from ..report.alert import Alert
 from ..report.escape import excerpt
 from ..report.jsonl import JsonLines
