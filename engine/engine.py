@@ -28,6 +28,20 @@ except PackageNotFoundError:  # run from a tree that was never installed
 SWEEPS = 8
 
 
+class _Timer:
+    """Comes due once in `every` microseconds of event time; begins anew where time falls back."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.next: int | None = None
+
+    def is_due(self, now: int) -> bool:
+        due = self.next is not None and now >= self.next
+        if due or self.next is None or now < self.next - self.every:
+            self.next = now + self.every
+        return due
+
+
 class _Running:
     """One chain at work."""
 
@@ -36,7 +50,7 @@ class _Running:
         self.automaton = automaton
         self.matcher = Matcher(automaton, files)
         self.identities = Identities(automaton.chain.within)
-        self.next_sweep: int | None = None
+        self.sweep = _Timer(self.identities.window // SWEEPS)
 
 
 class Engine:
@@ -55,8 +69,7 @@ class Engine:
         self.running = [_Running(a, compile_chain(a, chain), self.files) for a in analytics for chain in a.chains]
         self.alerts = 0
         self._before: int | None = None  # the time of the event before
-        self._window = max((r.identities.window for r in self.running), default=0)
-        self._next_forget: int | None = None
+        self._forget = _Timer(max((r.identities.window for r in self.running), default=0))
 
     @property
     def automata(self) -> tuple[Automaton, ...]:
@@ -82,16 +95,15 @@ class Engine:
         # state goes by the earlier of two events' times: one stamp from the future must not make everybody's pass
         now = event.time if self._before is None else min(event.time, self._before)
         self._before = event.time
-        if self._next_forget is None or now < self._next_forget - self._window:
-            self._next_forget = now + self._window
-        elif now >= self._next_forget:
-            self.lineage.forget(now - self._window)
-            self._next_forget = now + self._window
+        if self._forget.is_due(now):
+            self.lineage.forget(now - self._forget.every)
         alerts: list[tuple[tuple[str, ...], Alert]] = []
         for running in self.running:
             matcher = running.matcher
             if matcher.reads_every_event or not kinds.isdisjoint(matcher.kinds):
-                self._sweep(running, now)
+                if running.sweep.is_due(now):
+                    matcher.expire(now)
+                    running.identities.expire(now)
                 completions = matcher.feed(event)
                 if completions:
                     for completion, nodes in running.identities.take(completions):
@@ -118,12 +130,3 @@ class Engine:
             evidence=self.evidence,
             raw=self.raw,
         )
-
-    def _sweep(self, running: _Running, now: int) -> None:
-        window = running.identities.window
-        if running.next_sweep is None:
-            running.next_sweep = now + window // SWEEPS
-        elif now >= running.next_sweep or now < running.next_sweep - window:
-            running.matcher.expire(now)
-            running.identities.expire(now)
-            running.next_sweep = now + window // SWEEPS

@@ -36,6 +36,11 @@ def test_what_an_alternative_captures_is_decoded() -> None:
     assert "file.hash.sha256" in automaton.fields
 
 
+def test_the_scope_is_decoded() -> None:
+    (automaton,) = Engine([checked("open -> write within 1m per user")]).automata
+    assert "user.name" in automaton.fields
+
+
 def test_the_identity_of_a_group_is_that_of_the_alternative_that_matched() -> None:
     chain = "open({ a }) as o ~> (egress & (spawn({ b }) by o | exec({ /y }))) within 1h"
     stream = [

@@ -22,6 +22,9 @@ from chainrun.dsl.model import Chain, Step
 
 LEVEL = "?"
 
+# What a scope that is no field by itself is read from; `host` is the event's own.
+SCOPES = {"user": "user.name"}
+
 
 class Join(msgspec.Struct, frozen=True):
     """What an edge asks of one slot of the state before.

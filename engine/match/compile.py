@@ -15,10 +15,10 @@ from chainrun.dsl.model import Analytic, Chain, Element, Hop, Step
 from chainrun.dsl.types import ACTORS
 
 from ..intake.decode import LINEAGE
-from .automaton import LEVEL, Automaton, Edge, Join, State
-from .conditions import needs, reads
+from .automaton import LEVEL, SCOPES, Automaton, Edge, Join, State
+from .conditions import members, needs, reads
 from .equality import same, same_plain
-from .siblings import asked, kept_name, waiting
+from .siblings import asked, compared, kept_name, waiting
 from .unsupported import step_reads
 
 
@@ -78,6 +78,9 @@ class _Compiler:
         self.analytic = analytic
         self.chain = chain
         self.steps = all_steps
+        # (capture, field) that anything reads: steps, and exceptions of the whole match
+        tested = [step_reads(step) for step in all_steps] + [reads(e.when) for e in chain.exceptions]
+        self.captured = frozenset().union(*tested)
         self.draft = _Draft()
         self.optional: set[int] = set()
 
@@ -290,17 +293,14 @@ class _Compiler:
 
     def equalities(self, captures: dict[str, int], condition: model.Expression | None) -> Iterator[Join]:
         """`field == capture.field` of plain values becomes a join: one look-up instead of a scan."""
-        match condition:
-            case model.Binary(op="and"):
-                yield from self.equalities(captures, condition.left)
-                yield from self.equalities(captures, condition.right)
-            case (
-                model.Binary(op="==", left=model.Field() as f, right=model.CaptureField() as c)
-                | model.Binary(op="==", left=model.CaptureField() as c, right=model.Field() as f)
-            ):
-                plain = same(f.type, f.name) is same(c.type, c.name) is same_plain
-                if plain and f.type == c.type and not f.many and not c.many:
-                    yield Join(self.slot(captures, c.capture, c.name), "value", f.name)
+        for part in members(condition, "and") if condition is not None else ():
+            pair = compared(part)
+            if pair is None:
+                continue
+            own, other = pair
+            plain = same(own.type, own.name) is same(other.type, other.name) is same_plain
+            if plain and own.type == other.type and not own.many and not other.many:
+                yield Join(self.slot(captures, other.capture, other.name), "value", own.name)
 
     def entity_slot(self, captures: dict[str, int], name: str) -> str:
         number = captures[name]
@@ -310,13 +310,8 @@ class _Compiler:
         return f"{name}.{field}" if field else self.entity_slot(captures, name)
 
     def captured_fields(self, name: str) -> frozenset[str]:
-        """The fields of a capture that anything reads: steps, and exceptions of the whole match."""
-        pairs: set[tuple[str, str]] = set()
-        for step in self.steps:
-            pairs |= step_reads(step)
-        for exclusion in self.chain.exceptions:
-            pairs |= reads(exclusion.when)
-        return frozenset(f for c, f in pairs if c == name and f)
+        """The fields of a capture that anything reads."""
+        return frozenset(f for c, f in self.captured if c == name and f)
 
     # -- backward: liveness ------------------------------------------------
 
@@ -357,7 +352,7 @@ class _Compiler:
         )
 
     def fields(self) -> frozenset[str]:
-        wanted = set(LINEAGE) | set(self.chain.scope) - {"host"}
+        wanted = {*LINEAGE, *(SCOPES.get(f, f) for f in self.chain.scope)} - {"host"}
         for step in self.steps:
             for part in step.parts:
                 for argument in part.arguments:
@@ -366,9 +361,7 @@ class _Compiler:
                     wanted |= needs(part.where, None)
             if step.where is not None:
                 wanted |= needs(step.where, None)
-            wanted |= {field for _, field in step_reads(step) if field}
-        wanted |= {field for e in self.chain.exceptions for _, field in reads(e.when) if field}
-        return frozenset(wanted)
+        return frozenset(wanted).union(field for _, field in self.captured if field)
 
 
 def _introduces_actor(step: Step) -> bool:

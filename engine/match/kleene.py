@@ -9,10 +9,6 @@ from typing import Any
 Truth = Callable[..., bool | None]
 
 
-def negate(holds: bool | None) -> bool | None:
-    return None if holds is None else not holds
-
-
 def some(truths: Iterable[bool | None]) -> bool | None:
     """True if one is, else unknown if one is."""
     unknown = False

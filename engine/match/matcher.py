@@ -11,7 +11,7 @@ from itertools import product
 from chainrun.dsl.model import Expression, Step
 
 from ..event import Event
-from .automaton import LEVEL, Automaton, Edge, Join, State
+from .automaton import LEVEL, SCOPES, Automaton, Edge, Join, State
 from .conditions import Test, compile_condition, reads
 from .files import FileKeys
 from .groups import Group, Interval, Node
@@ -143,7 +143,7 @@ class Matcher:
     def _scope_of(self, event: Event) -> Hashable | None:
         values = []
         for field in self._scope:
-            value = event.host if field == "host" else event.fields.get(_SCOPES.get(field, field))
+            value = event.host if field == "host" else event.fields.get(SCOPES.get(field, field))
             if value is None or value == "":
                 return None
             values.append(value)
@@ -342,7 +342,6 @@ def _steps_upto(states: Sequence[State]) -> list[frozenset[int]]:
 
 
 _NONE: dict[Key, Group] = {}
-_SCOPES = {"user": "user.name"}  # what a scope that is no field is read from
 
 
 def _tightness(item: tuple[tuple[Key, int, bool], Node]) -> tuple[int, list[int], list[tuple[int, bool]]]:
