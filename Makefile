@@ -9,7 +9,7 @@ STAMP  := $(VENV)/installed
 # A strict editable install is a tree of links: it must be made again when a file comes or goes, not when one changes.
 LISTING := $(shell { cat pyproject.toml; find dsl engine analytics -type f ! -name '*.pyc' | LC_ALL=C sort; } | cksum)
 
-.PHONY: demo dev test lint bench goldens clean
+.PHONY: demo dev test fuzz lint bench goldens clean
 
 demo: dev
 	@echo '$$ chainrun analytics/an1314.chain examples/01-first-chain/events.jsonl'
@@ -28,6 +28,11 @@ $(BIN)/python:
 
 test: dev
 	$(BIN)/pytest -q -n auto --benchmark-skip
+
+# Longer than in `test`: some minutes, and with Atheris where there is one for this Python.
+fuzz: dev
+	-$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --group fuzz
+	CHAINRUN_FUZZ=60000 $(BIN)/pytest -q -n auto tests/test_fuzz.py
 
 lint: dev
 	$(BIN)/ruff check .

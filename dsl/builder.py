@@ -165,9 +165,17 @@ class Builder:
             at = start + head.rindex(words[2])
             name = tree.Name(span=Span(at, at + len(words[2])), text=words[2])
         body = rest[:-1]
-        lines, _flaws = split(body, start + len(head) + 1)
-        body = body.replace("\r\n", "\n")
-        return tree.Test(span=span(c), title=_text(c[1]), raises=int(words[1]), chain=name, body=body, lines=lines)
+        said = split(body, start + len(head) + 1)
+        return tree.Test(
+            span=span(c),
+            title=_text(c[1]),
+            raises=int(words[1]),
+            chain=name,
+            body=body.replace("\r\n", "\n"),
+            lines=said.lines,
+            files=said.files,
+            expects=said.expects,
+        )
 
     # -- chains ----------------------------------------
 

@@ -66,9 +66,9 @@ CODES: dict[str, Code] = {
         "write('C:\\Windows')",
     ),
     "C107": Code(
-        "nested too deeply",
-        "Parentheses, `not` and long rows of operators may nest only so far. Words that are tried one after "
-        "another belong into a set: `process.name in { a, b, c }`.",
+        "nested too deeply, or too long",
+        "Parentheses nest 50 deep, an expression has 200 operators, a chain 100 arrows. Words that are tried one after "
+        "another belong into a set: `process.name in { a, b, c }`; events of one kind are counted or repeated.",
     ),
     "C108": Code(
         "a reserved word as a name",
@@ -235,8 +235,8 @@ CODES: dict[str, Code] = {
     "C134": Code(
         "a malformed test",
         '`test "title" raises N { … }`, or `raises N name` for one chain of several. Each line of the body is one '
-        "event: a time, a kind, a value, then `field=value` pairs. A value with white space, a brace, a quote or "
-        "`#` is quoted.",
+        "event: a time, a kind, a value, then `field=value` pairs; a value with white space, a brace, a quote or `#` "
+        'is quoted. Or it is `events "FILE"`, or begins with `expect`. docs/testing.md has all forms.',
         'open\ntest "it alerts" { 0s open }',
         'open\ntest "it alerts" raises 1 { 0s open }',
     ),
@@ -245,6 +245,11 @@ CODES: dict[str, Code] = {
         "`chain name: …`, with a colon after the name.",
         "chain drop open -> write within 5m",
         "chain drop: open -> write within 5m",
+    ),
+    "C198": Code(
+        "a file that is too long",
+        "A chain file is something to read: a few dozen lines, at most 256 KB. Long lists of words stand in files of "
+        'their own, one word a line, which a site file takes in: `"HighRiskChildren" = "@children.txt"`.',
     ),
     "C199": Code(
         "too many faults",
@@ -430,8 +435,8 @@ CODES: dict[str, Code] = {
         "open ->[10s..5m] write within 1h",
     ),
     "C305": Code(
-        "a limit of zero or less",
-        "A time limit is a positive duration.",
+        "a limit of zero or less, or of centuries",
+        "A time limit is a positive duration of at most a hundred years.",
         "W = 5m - 5m\nopen -> write within W",
         "W = 5m\nopen -> write within W",
     ),
@@ -472,6 +477,21 @@ CODES: dict[str, Code] = {
         "A file holds at least one chain; the smallest is one step.",
         "A = 5m",
         "open",
+    ),
+    "C313": Code(
+        "a limit of an absence that has no meaning",
+        "An absence between two steps lasts from the one to the other; how long that may be is said on the arrow\n"
+        "after it. One behind the last step lasts for the limit of its own arrow, one before the first looks back by\n"
+        "the arrow after it. None has a least time.",
+        "open ->[5m] !write -> spawn within 1h",
+        "open -> !write ->[5m] spawn within 1h",
+    ),
+    "C314": Code(
+        "an `until` that ends nothing",
+        "`until` ends chains that have begun and are not complete. Without a link it takes what the chain's subject\n"
+        "itself does, so that the subject must be able to; of a chain of one event there is nothing to end.",
+        "open -> spawn until signoff within 5m",
+        "open -> spawn until exit within 5m",
     ),
     # -- C4xx: types and words ----------------------------------------
     "C401": Code(
@@ -574,6 +594,18 @@ CODES: dict[str, Code] = {
         "spawn({ bash }, { zsh })",
         "spawn({ bash } + { zsh })",
     ),
+    "C418": Code(
+        "a word that its field never holds",
+        "Some fields have values of one form: an extension has no dot, a file name no slash, an outcome is success,\n"
+        "failure or unknown, a hash has as many hexadecimal digits as its kind.",
+        "write where file.extension in { .js }",
+        "write where file.extension in { js }",
+    ),
+    "C419": Code(
+        "a set without words",
+        "A warning. A test against an empty set never passes, so that its step never happens; where the words are the\n"
+        "user's to give, the description of the parameter says so. `not` of an empty set always passes.",
+    ),
     # -- C5xx: parameters and overrides ----------------------------------------
     "C501": Code(
         "a value that a parameter cannot have",
@@ -612,6 +644,16 @@ CODES: dict[str, Code] = {
         "an exception of a site file that cannot be read",
         "`[[AN1316.except]]` has a `reason` and a `when`, and may have `on`, `owner` and `until`.",
     ),
+    "C509": Code(
+        "a file of words that holds something else",
+        "A site file takes in words with `@name.txt`: a text of one word a line and `#` comments. Words need no\n"
+        "quotes and no commas.",
+    ),
+    "C510": Code(
+        "parameters that were never set",
+        "With `--require-tuned` every parameter of an analytic has to be set, by a site file or on the command line;\n"
+        "`chainrun params` shows them. Where the default is right, set it to the same.",
+    ),
     # -- C6xx: files, the header, warnings ----------------------------------------
     "C601": Code(
         "a file that cannot be opened",
@@ -632,7 +674,7 @@ CODES: dict[str, Code] = {
         "a severity that always holds",
         "`severity LEVEL when capture` is for a step that may be missing.",
         "open as app\nseverity high when app",
-        "open -> (write as drop)? within 5m\nseverity high when drop",
+        "open -> (write as drop)? -> spawn within 5m\nseverity high when drop",
     ),
     "C605": Code(
         "a platform that does not exist",
@@ -668,6 +710,36 @@ CODES: dict[str, Code] = {
         "The `until` of an exception is a day of the calendar, its end in UTC: `2027-01-31`.",
         'open as a\nexcept "x" when a.process.pid == 4 until 2027-02-30',
         'open as a\nexcept "x" when a.process.pid == 4 until 2027-02-28',
+    ),
+    "C612": Code(
+        "an exception past its date",
+        "A warning of `chainrun check`, which looks at the calendar; a run goes by the time of the events. Behind the\n"
+        "day of its `until` an exception no longer applies, and what it held back raises alerts again.",
+    ),
+    "C613": Code(
+        "a severity that never comes into force",
+        "A warning. An alert is written as soon as all that must happen has happened: optional steps at the very end\n"
+        "are not waited for, so that they decide nothing. Put the step before one that must happen, or write a second\n"
+        "chain with it.",
+    ),
+    "C620": Code(
+        "a line of a test that no event can be",
+        "A line of a test is one event: its kind, the value that the kind tests, and fields of the vocabulary with\n"
+        "values of their types: `pid=10`, `file.size=5MB`, `host.ip=10.0.0.1,10.0.0.2`. docs/testing.md has them all.",
+        'open\ntest "it alerts" raises 1 { 0s open Safari pid=ten }',
+        'open\ntest "it alerts" raises 1 { 0s open Safari pid=10 }',
+    ),
+    "C621": Code(
+        "an expectation that no alert can meet",
+        "A test speaks of the chains and steps of its file. A step is called by its capture, else by its kind, or by\n"
+        "its number where several have one name.",
+        'open as app\ntest "it alerts" raises 1 {\n  0s open Safari\n  expect ap: 0s\n}',
+        'open as app\ntest "it alerts" raises 1 {\n  0s open Safari\n  expect app: 0s\n}',
+    ),
+    "C622": Code(
+        "a case that says nothing, or of nothing",
+        "In the folder `NAME.cases` beside `NAME.chain` each file of events has a file of expectations beside it:\n"
+        "`macro.jsonl` and `macro.expect`, whose first line is `raises 1` or `raises 0 chain`.",
     ),
     "C901": Code(
         "a construct that cannot be run yet",

@@ -1,6 +1,6 @@
 """Files to analytics: the only room of `dsl` that opens what the user named.
 
-A file that is absent, a folder, or not UTF-8 is a diagnostic like any other.
+A file that is absent, a folder, too long or not UTF-8 is a diagnostic like any other.
 """
 
 from pathlib import Path
@@ -13,16 +13,22 @@ from .parser import decode, parse
 from .site import site
 from .source import Source, Span
 
+MOST_BYTES = 4 * 1024 * 1024  # of any file: what a device or a wrong name could fill memory with
+
 
 def read(path: str | Path) -> Source:
     """The text of a file under the name that the user typed; raises `ChainError` where it cannot be read."""
     name = str(path)
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        with Path(path).open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         fault = Diagnostic("C601", f"cannot read `{name}`: {reason}", (Label(Span(0, 0)),))
         raise ChainError(Source(name, ""), (fault,)) from None
+    if len(data) > MOST_BYTES:
+        message = f"`{name}` is longer than {MOST_BYTES // 1024**2} MB"
+        raise ChainError(Source(name, ""), (Diagnostic("C198", message, (Label(Span(0, 0)),)),))
     return decode(name, data)
 
 
@@ -42,5 +48,5 @@ def load_with_warnings(path: str | Path, overrides: Overrides | None = None) -> 
 
 
 def load_site(path: str | Path) -> Overrides:
-    """The overrides of a site file."""
-    return site(read(path))
+    """The overrides of a site file; files of words are found from its folder."""
+    return site(read(path), lambda name: read(Path(path).parent / Path(name).expanduser()))

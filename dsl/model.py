@@ -333,6 +333,9 @@ class Exclusion(Value, frozen=True, kw_only=True):
     until: int | None = None
 
 
+LEVELS = ("informational", "low", "medium", "high", "critical")
+
+
 class SeverityRule(Value, frozen=True, kw_only=True):
     """`level` when the capture's optional step matched (str), or when the condition holds."""
 
@@ -364,6 +367,50 @@ class Parameter(Value, frozen=True, kw_only=True):
     description: str = ""
 
 
+# -- tests ----------------------------------------
+
+
+class TestLine(Value, frozen=True, kw_only=True):
+    """One event of a test, `at` microseconds after it began; without parts time passes. `fields` holds what is said of
+    it, by canonical names and typed; times among them count from the test's beginning too."""
+
+    at: int
+    line: int  # of the file
+    parts: tuple[Part, ...] = ()
+    fields: tuple[tuple[str, str | int | float | bool | tuple[str | int | float, ...]], ...] = ()
+    host: str | None = None
+    text: str = ""
+
+
+class Moment(Value, frozen=True, kw_only=True):
+    """An event as an expectation names it: by its time in the test, or its line in a file of events."""
+
+    at: int | None = None
+    line: int | None = None
+
+
+class Expectation(Value, frozen=True, kw_only=True):
+    """What is expected of a test's alerts, besides their number. `what`: step, no step, at, severity, flag, no flag,
+    stuck or except; `name`: the step, the severity, the flag, the reason; `steps`: those of that name, by chain."""
+
+    what: str
+    name: str = ""
+    steps: tuple[tuple[str, int], ...] = ()
+    moments: tuple[Moment, ...] = ()
+
+
+class Test(Value, frozen=True, kw_only=True):
+    """Events, from lines and from files beside the chain, and what they raise: in one chain, or in all of the file."""
+
+    title: str
+    line: int
+    raises: int
+    chain: str | None = None
+    lines: tuple[TestLine, ...] = ()
+    files: tuple[str, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+
+
 class Analytic(Value, frozen=True, kw_only=True):
     """A checked file. `id` is the analytic's, or the file's stem where it has no header."""
 
@@ -378,6 +425,7 @@ class Analytic(Value, frozen=True, kw_only=True):
     references: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     chains: tuple[Chain, ...] = ()
+    tests: tuple[Test, ...] = ()
 
 
 def steps(element: Element) -> tuple[Step, ...]:

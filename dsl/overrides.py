@@ -34,6 +34,7 @@ class Setting(msgspec.Struct, frozen=True):
     origin: str
     table: str | None = None
     text: str | None = None  # a TOML string as it is: what a parameter that holds a text is given
+    is_taken: bool = False  # its words stand in a file of words that another setting names
 
 
 class SiteException(msgspec.Struct, frozen=True):
@@ -53,11 +54,13 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Overrides(msgspec.Struct, frozen=True):
-    """All changes, lowest precedence first: a site file's [all], its tables, the command line."""
+    """All changes, lowest precedence first: a site file's [all], its tables, the command line. `aliases`: names of
+    accounts, each with the one that stands for all names of its account."""
 
     settings: tuple[Setting, ...] = ()
     exceptions: tuple[SiteException, ...] = ()
     tables: tuple[Table, ...] = ()
+    aliases: dict[str, str] = {}
 
     def settings_of(self, analytic: str) -> tuple[Setting, ...]:
         """The settings that an analytic has to follow, in the order in which they take effect."""
@@ -68,7 +71,12 @@ class Overrides(msgspec.Struct, frozen=True):
 
     def __add__(self, other: "Overrides") -> "Overrides":
         """Both; what stands right takes precedence."""
-        return Overrides(self.settings + other.settings, self.exceptions + other.exceptions, self.tables + other.tables)
+        return Overrides(
+            self.settings + other.settings,
+            self.exceptions + other.exceptions,
+            self.tables + other.tables,
+            self.aliases | other.aliases,
+        )
 
 
 def command_line(settings: Sequence[str]) -> Overrides:
@@ -137,7 +145,7 @@ def refuse_unknown(overrides: Overrides, analytics: Iterable[Analytic]) -> None:
             found = Diagnostic("C503", f"no analytic is called `{table.name}`", (label,))
             faults.setdefault(table.source, []).append(found)
     for setting in overrides.settings:
-        if setting.table is not None and setting.table not in names:
+        if setting.is_taken or (setting.table is not None and setting.table not in names):
             continue
         known = {n for a in names if setting.table in (None, a) for n in names[a]}
         meant = nearest(setting.name, known)
@@ -155,6 +163,26 @@ def refuse_unknown(overrides: Overrides, analytics: Iterable[Analytic]) -> None:
         faults.setdefault(setting.source, []).append(found)
     for source, diagnostics in faults.items():
         raise ChainError(source, tuple(diagnostics))
+
+
+def untuned(analytic: Analytic) -> tuple[Diagnostic, ...]:
+    """One fault that names all the analytic's own parameters which nobody set, where there are any."""
+    left = [p for p in analytic.parameters if p.origin == "default"]
+    if not left:
+        return ()
+    count, verb = ("1 parameter", "was") if len(left) == 1 else (f"{len(left)} parameters", "were")
+    return (
+        Diagnostic(
+            "C510",
+            f"{count} of `{analytic.id}` {verb} never set for this site",
+            tuple(Label(p.span) for p in left),
+            notes=("what ships is a guess about your machines; with `--require-tuned` nobody runs on guesses",),
+            helps=(
+                f"in the site file, under [{analytic.id}]: {', '.join(p.name for p in left)}",
+                "a default that is right is confirmed by setting it to the same",
+            ),
+        ),
+    )
 
 
 def _digits(name: str) -> str:

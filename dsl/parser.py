@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any, cast
 
 from lark import Lark, Token, Tree
@@ -28,9 +29,12 @@ from .source import Source, Span
 from .testbody import split
 from .trouble import Trouble
 
+MOST_CHARACTERS = 256 * 1024  # of a file; long lists of words stand in files of their own
 MOST_FAULTS = 50
+MOST_FLAWS = 5  # of one string, or one test
 DEEPEST = 50  # parentheses in parentheses
 MOST_OPERATORS = 200  # in one expression: what walks a tree may recurse without fear
+MOST_ARROWS = 100  # in one chain
 
 # What no chain file holds, even in strings and comments: what is not shown, or shows text in another order.
 _HIDDEN = re.compile(
@@ -45,7 +49,10 @@ _NEXT_DECLARATION = re.compile(
 )
 _COMMENT = re.compile(r"#[^\r\n]*")
 _BLANK = re.compile(r"\n(?=[ \t\r]*\n)")
-_OPERATORS = frozenset({"OR", "AND", "NOT", "PLUS", "MINUS", "STAR", "SLASH", "QUESTION", "REPEATED", "AS", "WITHOUT"})
+_OPERATORS = frozenset(
+    {"OR", "AND", "NOT", "PLUS", "MINUS", "STAR", "SLASH", "QUESTION", "REPEATED", "AS", "WITHOUT", "BOTH", "EITHER"}
+    | {"BY", "UNDER", "OF", "FROM"}
+)
 _AFRESH = frozenset(  # where the count of operators begins again
     {"ARROW", "ASSIGN", "WITHIN", "PER", "ONCE", "UNTIL", "ANALYTIC", "PARAM", "KIND", "CHAIN"}
     | {"SEVERITY", "EXCEPT", "TEST", "WHEN", "LABEL"}
@@ -58,6 +65,8 @@ _CLOSES = frozenset(_OPENS.values())
 def parse(source: Source) -> tree.File:
     """The tree of a file; raises `ChainError` with all the faults that were found."""
     text = source.text
+    if len(text) > MOST_CHARACTERS:
+        raise ChainError(source, (_too_long(text),))
     faults = list(_hidden_characters(text))
     if faults:
         text = _HIDDEN.sub(lambda m: " " * len(m[0]), text)
@@ -70,10 +79,10 @@ def parse(source: Source) -> tree.File:
         faults += reading.faults
         gaps += reading.gaps
         at = reading.resume
-        if at is not None and len(faults) >= MOST_FAULTS:
-            faults.append(
-                Diagnostic("C199", "too many faults; the rest of the file is not read", (Label(Span(at, at)),))
-            )
+        if len(faults) >= MOST_FAULTS:
+            file = None
+            end = Span(reading.end, reading.end)
+            faults.append(Diagnostic("C199", "too many faults; the rest of the file is not read", (Label(end),)))
             break
     if file is not None and reading.start == 0:
         faults += _out_of_place(file)
@@ -120,10 +129,11 @@ class _Reading:
         self.gaps: list[tuple[int, str]] = []  # what lies between tokens, where it is more than white space
         self.resume: int | None = None
         self._before: Token | None = None
-        self._end = start  # of the last token
-        self._too_deep = False
+        self.end = start  # of the last token
+        self._stopped = False
         self._opened: list[Token] = []
         self._operators = 0
+        self._arrows = 0
 
     def read(self) -> tree.File | None:
         """The file, or None where the pass ended early and `resume` is the next declaration."""
@@ -131,7 +141,7 @@ class _Reading:
         while (at := self._advance(parser)) is not None:
             if not self._mended(parser, at):
                 return None
-        if self._too_deep:
+        if self._stopped:
             return None
         return cast(tree.File, parser.feed_eof())  # type: ignore[no-untyped-call]
 
@@ -145,10 +155,14 @@ class _Reading:
                 self._check(token)
                 parser.feed_token(token)
                 self._gap(start)
-                self._end = cast(int, token.end_pos)
+                self.end = cast(int, token.end_pos)
                 previous, self._before = self._before, token
                 if self._count(token, previous.type if previous else ""):
+                    self._stopped = True
                     self._skip(start)
+                    return None
+                if len(self.faults) >= MOST_FAULTS:
+                    self._stopped = True
                     return None
         except UnexpectedInput as error:
             return cast(int, error.pos_in_stream)
@@ -192,10 +206,10 @@ class _Reading:
             self.resume = found.start()
 
     def _gap(self, start: int) -> None:
-        if start - self._end > 1:
-            gap = self.text[self._end : start]
+        if start - self.end > 1:
+            gap = self.text[self.end : start]
             if "#" in gap or gap.count("\n") > 1:
-                self.gaps.append((self._end, gap))
+                self.gaps.append((self.end, gap))
 
     def _count(self, token: Token, previous: str) -> bool:
         """Follows brackets and operators; True where they go too deep."""
@@ -206,19 +220,19 @@ class _Reading:
             self._opened.pop()
         elif kind in _AFRESH:
             self._operators = 0
+            self._arrows = self._arrows + 1 if kind == "ARROW" else 0
         if kind in _OPERATORS or (kind == "LBRACE" and previous in _REPEATABLE):
             self._operators += 1
-        if len(self._opened) <= DEEPEST and self._operators <= MOST_OPERATORS:
-            return False
-        self._too_deep = True
-        message = f"more than {MOST_OPERATORS} operators in one expression"
         if len(self._opened) > DEEPEST:
-            message = f"parentheses nested more than {DEEPEST} deep"
-        self.faults.append(
-            Diagnostic(
-                "C107", message, (Label(_span(token), "one too many"),), helps=("words to choose from form a set",)
-            )
-        )
+            fault = f"parentheses nested more than {DEEPEST} deep", "words to choose from form a set"
+        elif self._operators > MOST_OPERATORS:
+            fault = f"more than {MOST_OPERATORS} operators in one expression", "words to choose from form a set"
+        elif self._arrows > MOST_ARROWS:
+            fault = f"more than {MOST_ARROWS} arrows in one chain", "events of one kind are counted: `A{>= 20 in 5m}`"
+        else:
+            return False
+        message, help_ = fault
+        self.faults.append(Diagnostic("C107", message, (Label(_span(token), "one too many"),), helps=(help_,)))
         return True
 
     def _check(self, token: Token) -> None:
@@ -226,7 +240,7 @@ class _Reading:
         start = cast(int, token.start_pos)
         if token.type in ("STRING", "QUOTEDPATH") and "\\" in token:
             quote = next(i for i, c in enumerate(token) if c in "\"'")
-            for a, b, message in flaws(token[quote:]):
+            for a, b, message in islice(flaws(token[quote:]), MOST_FLAWS):
                 where = Span(start + quote + a, start + quote + b)
                 self.faults.append(_bad_escape(self.text, where, message, token[quote:], start + quote))
         elif token.type == "DURATION" and microseconds(token) == 0:
@@ -235,8 +249,14 @@ class _Reading:
             )
         elif token.type == "RAISES":
             open_ = token.index("{") + 1
-            for where, message in split(token[open_:-1], start + open_)[1]:
-                self.faults.append(Diagnostic("C134", "an event line that cannot be read", (Label(where, message),)))
+            for where, message in split(token[open_:-1], start + open_).flaws[:MOST_FLAWS]:
+                self.faults.append(Diagnostic("C134", "a line of a test that cannot be read", (Label(where, message),)))
+
+
+def _too_long(text: str) -> Diagnostic:
+    more = Label(Span(MOST_CHARACTERS, MOST_CHARACTERS), "the file goes on after this")
+    message = f"{len(text):,} characters, and a file has at most {MOST_CHARACTERS:,}"
+    return Diagnostic("C198", message, (more,), helps=('a site file takes words from a file of words: `"@words.txt"`',))
 
 
 def _tokens(parser: InteractiveParser) -> Iterator[Token]:

@@ -7,6 +7,7 @@ long form.
 """
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -26,13 +27,13 @@ def format_tree(file: tree.File) -> str:
     rows = list(_rows(file))
     breaks = _breaks(rows, file.blanks)
     lines: list[str] = []
-    for i, row in enumerate(rows):
-        if breaks[i]:
+    for row, after_blank, column in zip(rows, breaks, _columns(rows, breaks), strict=True):
+        if after_blank:
             lines.append("")
         if isinstance(row, tree.Comment):
             lines.append(row.text)
         else:
-            lines += _lines(row.entry, row.comments, _column(rows, breaks, i))
+            lines += _lines(row.entry, row.comments, column)
     return "\n".join(lines) + "\n" if lines else ""
 
 
@@ -92,23 +93,23 @@ def _entries(file: tree.File) -> list[tuple[Entry, Span]]:
 
 def _rows(file: tree.File) -> Iterator[Row | tree.Comment]:
     entries = _entries(file)
-    comments = list(file.comments)
+    starts = [s.start for _, s in entries]
+    comments = deque(file.comments)
     for entry, span in entries:
         while comments and comments[0].span.start < span.start and comments[0].span != Span(0, 0):
-            yield comments.pop(0)
+            yield comments.popleft()
         own: list[tree.Comment] = []
         while comments and (
             span.start < comments[0].span.start < span.end
-            or (not comments[0].own_line and span.end <= comments[0].span.start < _next_start(entries, span))
+            or (not comments[0].own_line and span.end <= comments[0].span.start < _next(starts, span.start))
         ):
-            own.append(comments.pop(0))
+            own.append(comments.popleft())
         yield Row(entry, span, tuple(own))
     yield from comments
 
 
-def _next_start(entries: Sequence[tuple[Entry, Span]], span: Span) -> int:
-    starts = [s.start for _, s in entries]
-    at = bisect_left(starts, span.start + 1)
+def _next(starts: Sequence[int], start: int) -> int:
+    at = bisect_left(starts, start + 1)
     return starts[at] if at < len(starts) else 1 << 60
 
 
@@ -140,17 +141,19 @@ def _sort(row: Row | tree.Comment) -> object:
     return None
 
 
-def _column(rows: Sequence[Row | tree.Comment], breaks: Sequence[bool], at: int) -> int:
-    """How wide the heads of a block are: parameters, or kinds, without a blank line between them."""
-    row = rows[at]
-    sort = _sort(row)
-    first = last = at
-    while not breaks[first] and first > 0 and _sort(rows[first - 1]) in (sort, None):
-        first -= 1
-    while last + 1 < len(rows) and not breaks[last + 1] and _sort(rows[last + 1]) in (sort, None):
-        last += 1
-    heads = (r.entry for r in rows[first : last + 1] if isinstance(r, Row))
-    return max((len(_head(e)) for e in heads if isinstance(e, tree.Parameter | tree.KindDeclaration)), default=0)
+def _columns(rows: Sequence[Row | tree.Comment], breaks: Sequence[bool]) -> list[int]:
+    """For each row how wide the heads of its block are: parameters, or kinds, without a blank line between them."""
+    widths: list[int] = []  # of each block
+    blocks: list[int] = []  # of each row
+    sort: object = None
+    for row, after_blank in zip(rows, breaks, strict=True):
+        if not widths or after_blank or _sort(row) not in (sort, None):
+            widths.append(0)
+        sort = _sort(row) or (None if after_blank else sort)
+        if isinstance(row, Row) and isinstance(row.entry, tree.Parameter | tree.KindDeclaration):
+            widths[-1] = max(widths[-1], len(_head(row.entry)))
+        blocks.append(len(widths) - 1)
+    return [widths[block] for block in blocks]
 
 
 def _head(entry: tree.Parameter | tree.KindDeclaration) -> str:
@@ -180,9 +183,10 @@ def _lines(entry: Entry, comments: Sequence[tree.Comment], column: int) -> list[
 def _hold(units: Sequence[Unit], comments: Sequence[tree.Comment]) -> list[list[tree.Comment]]:
     """Each unit's comments: those before it, and last the one at its end."""
     held: list[list[tree.Comment]] = [[] for _ in units]
+    starts = [unit.span.start for unit in units]
     at = 0
     for comment in comments:
-        at = max(at, _holder(units, comment))  # comments keep their order
+        at = max(at, _holder(units, starts, comment))  # comments keep their order
         held[at].append(comment)
     return held
 
@@ -198,10 +202,9 @@ def _ends(comments: Sequence[tree.Comment]) -> bool:
     return bool(comments) and not comments[-1].own_line
 
 
-def _holder(units: Sequence[Unit], comment: tree.Comment) -> int:
+def _holder(units: Sequence[Unit], starts: Sequence[int], comment: tree.Comment) -> int:
     """The unit at whose end, or before which, a comment goes."""
-    begun = [i for i, unit in enumerate(units) if unit.span.start < comment.span.start]
-    last = begun[-1] if begun else 0
+    last = max(bisect_left(starts, comment.span.start) - 1, 0)
     beyond = comment.span.start >= units[last].span.end
     return last + 1 if comment.own_line and beyond and last + 1 < len(units) else last
 

@@ -2,7 +2,7 @@
 
 The text shows the source line with the faulty characters marked, a second mark where the cause is, and the mend in
 place. Everything that comes from the source is untrusted: what a terminal would obey is shown as `\\u{1B}`. The data is
-one flat dict a diagnostic, from which SARIF is made elsewhere.
+one flat dict a diagnostic; `sarif` makes SARIF.
 """
 
 import unicodedata
@@ -13,6 +13,7 @@ from .diagnostic import Diagnostic, Fix, Label
 from .source import Source, Span
 from .visible import is_visible
 
+LONGEST = 1_000  # characters of a sentence
 WIDEST = 160  # columns of a source line that are shown
 _COLOURS = {"error": "1;31", "warning": "1;33", "gutter": "1;34", "second": "1;34", "added": "32", "strong": "1"}
 
@@ -30,12 +31,12 @@ def to_data(diagnostics: Iterable[Diagnostic], source: Source) -> list[dict[str,
         {
             "code": d.code,
             "severity": d.severity,
-            "message": d.message,
+            "message": short(d.message),
             "file": source.name,
             **_place(source, d.span),
-            "labels": [{**_place(source, label.span), "message": label.message} for label in d.labels],
-            "notes": list(d.notes),
-            "helps": list(d.helps),
+            "labels": [{**_place(source, label.span), "message": short(label.message)} for label in d.labels],
+            "notes": [short(text) for text in d.notes],
+            "helps": [short(text) for text in d.helps],
             "fix": {**_place(source, d.fix.span), "text": d.fix.text, "message": d.fix.message} if d.fix else None,
         }
         for d in ordered
@@ -171,8 +172,13 @@ class _Page:
         return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m" if self.color else text
 
 
+def short(text: str) -> str:
+    """A sentence that quotes something endless, without its middle."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 100]} ... {text[-80:]}"
+
+
 def _plain(text: str) -> str:
-    return shown(text.replace("\n", " "))
+    return shown(short(text).replace("\n", " "))
 
 
 def _window(text: str, at: int) -> tuple[str, int]:

@@ -3,19 +3,23 @@
     [AN1316]                                  # a table an analytic, and [all]
     TimeWindow = "10m"
     "EgressAllowList+" = ["*.corp.example"]   # the forms of `--set`: the key is what stands left of the `=`
+    "Children+" = ["curl.exe", "@tools.txt"]  # `@` takes in a file of words, from this file's folder
     [[AN1316.except]]
     reason = "Jamf enrols machines"
     when   = 'child.process.name == "jamf"'
     on     = "child"                          # owner and until may follow, as in a chain
+    [all.users]                               # names of one account: each, and the one that stands for it
+    'CORP\\ada' = "ada@corp.example"
 
-A text is a value of the language, except where the parameter is a text itself. The file is opened by `loader`. TOML's
+A text is a value of the language, except where the parameter is a text itself; `@@` begins one with a single
+`@`. The file is opened by `loader`. TOML's
 reader does not say where things stand, so places are found again in the text.
 """
 
 import datetime
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import tree
@@ -23,25 +27,39 @@ from .diagnostic import ChainError, Diagnostic, Label
 from .literal import quoted
 from .nearest import nearest
 from .overrides import ALL, Overrides, Setting, SiteException, Table, declaration
-from .parser import parse
+from .parser import MOST_CHARACTERS, parse
 from .source import Source, Span
+from .wordfile import PLAIN_WORD, words
 
 _KEY = re.compile(r"([A-Za-z_]\w*)([+-]?)")
-_PLAIN_WORD = re.compile(r"""(?!\.\.\.)[^\s,{}"'#]+""")
+MOST_SETTINGS = 2_000
+USERS = "users"
 _EXCEPT_KEYS = ("reason", "when", "on", "owner", "until")
 
+Reader = Callable[[str], Source]  # a file that the site file names, to its text
 
-def site(source: Source) -> Overrides:
-    """The overrides of a site file; raises `ChainError` with all that is wrong in it."""
+
+def site(source: Source, read: Reader | None = None) -> Overrides:
+    """The overrides of a site file; raises `ChainError` with all that is wrong in it, or in a file that it takes in."""
+    if len(source.text) > MOST_CHARACTERS:
+        label = Label(Span(MOST_CHARACTERS, MOST_CHARACTERS), "the file goes on after this")
+        helps = ('long lists stand in files of words: `"@words.txt"`',)
+        raise ChainError(source, (Diagnostic("C198", "a site file that is too long", (label,), helps=helps),))
     try:
         tables = tomllib.loads(source.text)
     except tomllib.TOMLDecodeError as error:
         raise ChainError(source, (_not_toml(source, error),)) from None
+    except RecursionError:
+        raise ChainError(source, (Diagnostic("C507", "nested too deeply", (Label(Span(0, 0)),)),)) from None
+    if sum(len(entries) for entries in tables.values() if isinstance(entries, dict)) > MOST_SETTINGS:
+        label = Label(Span(0, 0))
+        raise ChainError(source, (Diagnostic("C507", f"more than {MOST_SETTINGS:,} settings", (label,)),))
     faults: list[Diagnostic] = []
     general: list[Setting] = []
     special: list[Setting] = []
     exceptions: list[SiteException] = []
     headers: list[Table] = []
+    aliases: dict[str, str] = {}
     for name, entries in tables.items():
         place = _find(source, rf"^\s*\[\[?\s*[\"']?({re.escape(name)})\b", Span(0, 0))
         if not isinstance(entries, dict):
@@ -57,12 +75,17 @@ def site(source: Source) -> Overrides:
                 found = list(_exceptions(value, table, source, place, faults))
                 exceptions.extend(found)
                 continue
-            setting = _setting(key, value, table, source, place, faults)
+            if key == USERS and isinstance(value, dict):
+                aliases = _aliases(value, table, source, place, faults)
+                continue
+            inline, taken = _apart(value) if read is not None else (value, [])
+            setting = _setting(key, inline, table, source, place, faults)
             if setting is not None:
-                (general if table is None else special).append(setting)
+                settings = [setting, *(_taken(setting, name, read, faults) for name in taken if read is not None)]
+                (general if table is None else special).extend(s for s in settings if s is not None)
     if faults:
         raise ChainError(source, tuple(faults))
-    return Overrides(tuple(general + special), tuple(exceptions), tuple(headers))
+    return Overrides(tuple(general + special), tuple(exceptions), tuple(headers), aliases)
 
 
 def _not_toml(source: Source, error: tomllib.TOMLDecodeError) -> Diagnostic:
@@ -110,6 +133,81 @@ def _setting(
                    value if isinstance(value, str) else None)  # fmt: skip
 
 
+# -- files of words ----------------------------------------
+
+
+def _apart(value: Any) -> tuple[Any, list[str]]:
+    """A value without the files that it takes in, and their names."""
+    match value:
+        case str() if _is_file(value):
+            return [], [value[1:]]
+        case list():
+            return [_literal(v) for v in value if not _is_file(v)], [v[1:] for v in value if _is_file(v)]
+        case _:
+            return _literal(value), []
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, str) and value[:1] == "@" and value[1:2] not in ("", "@")
+
+
+def _literal(value: Any) -> Any:
+    return value[1:] if isinstance(value, str) and value.startswith("@@") else value
+
+
+def _taken(setting: Setting, name: str, read: Reader, faults: list[Diagnostic]) -> Setting | None:
+    """The setting that a file of words adds to the one that takes it in; it points into that file."""
+    try:
+        source = read(name)
+    except ChainError as error:
+        found = error.diagnostics[0]
+        if found.code != "C601":
+            raise
+        label = Label(setting.span, "it is looked for from the folder of this file")
+        faults.append(Diagnostic("C601", found.message, (label,)))
+        return None
+    whole = Span(0, len(source.text))
+    value = tree.WordSet(span=whole, items=words(source))
+    operator = "+=" if setting.operator == "=" else setting.operator
+    return Setting(
+        setting.name, operator, value, Span(0, 0), source, f"{setting.origin} @{name}", setting.table, is_taken=True
+    )
+
+
+# -- accounts ----------------------------------------
+
+
+def _aliases(
+    entries: dict[str, Any], table: str | None, source: Source, place: Span, faults: list[Diagnostic]
+) -> dict[str, str]:
+    """Each name of an account and the one that stands for it, however many steps lead there."""
+    if table is not None:
+        header = source.text.rfind("\n", 0, place.start) + 1
+        label = Label(_find(source, rf"^\s*\[?\s*(?:[\w\"'-]+\.)?({USERS})\b", place, header))
+        helps = (f"[{ALL}.{USERS}]",)
+        faults.append(Diagnostic("C507", "accounts are the same for every analytic", (label,), helps=helps))
+        return {}
+    found: dict[str, str] = {}
+    for name, same in entries.items():
+        seen = [name]
+        while isinstance(same, str) and same in entries and same not in seen:
+            seen.append(same)
+            same = entries[same]
+        key = re.escape(name)
+        at = _find(
+            source, rf"^\s*[\"']?({key}|{re.escape(name.replace(chr(92), chr(92) * 2))})[\"']?\s*=", place, place.end
+        )
+        if not isinstance(same, str) or not same.strip() or not name.strip():
+            faults.append(Diagnostic("C507", f"`{name}` needs the name of its account", (Label(at, "as a text"),)))
+        elif same in seen:
+            faults.append(
+                Diagnostic("C507", f"`{name}` leads back to itself", (Label(at, "which one stands for it?"),))
+            )
+        else:
+            found[name] = same
+    return found
+
+
 def _written(value: Any) -> str | None:
     """A TOML value in the language."""
     match value:
@@ -129,7 +227,7 @@ def _written(value: Any) -> str | None:
 
 def _word(text: str) -> str:
     """A word of a set. TOML has taken its own quotes away: backslashes and wildcards are those of a bare word."""
-    return text if _PLAIN_WORD.fullmatch(text) else quoted(text, "'")
+    return text if PLAIN_WORD.fullmatch(text) else quoted(text, "'")
 
 
 def _moved(value: Any, span: Span) -> Any:

@@ -327,14 +327,30 @@ class Except(Node, frozen=True, kw_only=True):
     until: Text | None = None  # the date as written, 2027-01-31, with `quote` ""
 
 
+class TestField(Node, frozen=True, kw_only=True):
+    """`field=value`, `field=a,"b c"`: a value for each comma outside of quotes."""
+
+    name: Name
+    values: tuple[str, ...]
+
+
 class TestLine(Node, frozen=True, kw_only=True):
-    """One event of a test: its offset in microseconds, and the rest as written (None: time passes)."""
+    """One event of a test: its offset in microseconds, and the rest as written (no kinds: time passes)."""
 
     at: int
-    kind: str | None = None
-    positional: str | None = None
-    pairs: tuple[tuple[str, str], ...] = ()
+    kinds: tuple[Name, ...] = ()  # `write+exec` is one event of two kinds
+    positional: Text | None = None
+    fields: tuple[TestField, ...] = ()
     text: str = ""  # the line as written, trimmed
+
+
+class Expect(Node, frozen=True, kw_only=True):
+    """`expect drop: 5s, line 6` and its like: events by their times, or by lines (numbers) of a file of events. `what`
+    is step, no step, at, severity, flag, no flag, stuck or except."""
+
+    what: str
+    name: Name | Text | None = None
+    events: tuple[Duration | Number, ...] = ()
 
 
 class Test(Node, frozen=True, kw_only=True):
@@ -343,6 +359,8 @@ class Test(Node, frozen=True, kw_only=True):
     chain: Name | None
     body: str  # between the braces, verbatim but for line ends
     lines: tuple[TestLine, ...] = ()
+    files: tuple[Text, ...] = ()  # `events "case.jsonl"`
+    expects: tuple[Expect, ...] = ()
 
 
 class Chain(Node, frozen=True, kw_only=True):

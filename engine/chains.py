@@ -9,10 +9,11 @@ from pathlib import Path
 
 import msgspec
 from chainrun.dsl.check import check
+from chainrun.dsl.check.lines import exceptions_of, expired
 from chainrun.dsl.diagnostic import ChainError, Diagnostic, Label
 from chainrun.dsl.loader import load_site, read
 from chainrun.dsl.model import Analytic
-from chainrun.dsl.overrides import Overrides, command_line, refuse_unknown
+from chainrun.dsl.overrides import Overrides, command_line, refuse_unknown, untuned
 from chainrun.dsl.parser import parse
 from chainrun.dsl.source import Source, Span
 
@@ -30,12 +31,14 @@ class Faults(msgspec.Struct, frozen=True):
 
 
 class Library(msgspec.Struct, frozen=True):
-    """Chains loaded together. Where there are `errors`, `analytics` are those that check. `files` counts all."""
+    """Chains loaded together. Where there are `errors`, `analytics` are those that check. `files` counts all; `aliases`
+    are the site's: a name of an account to the one that stands for all its names."""
 
     analytics: tuple[Analytic, ...]
     errors: tuple[Faults, ...] = ()
     warnings: tuple[Faults, ...] = ()
     files: int = 0
+    aliases: dict[str, str] = {}
 
 
 def read_library(
@@ -44,12 +47,16 @@ def read_library(
     site: str | Path | None = None,
     *,
     runnable: bool = True,
+    tuned: bool = False,
+    at: int | None = None,
 ) -> Library:
     """The analytics of chain files, and of all `*.chain` files in and below folders; never raises for what they hold.
 
     settings  `Name=value`, `Name+={ … }`, `Name-={ … }`, as after `--set`
     site      a site file
     runnable  refuse what the engine cannot run yet; without it, such chains can be shown and not run
+    tuned     refuse analytics of whose parameters some were never set
+    at        warn of exceptions that no longer apply at this time, in microseconds since 1970
     """
     errors: list[Faults] = []
     overrides = Overrides()
@@ -65,13 +72,18 @@ def read_library(
     for file in files:
         try:
             source = read(file)
-            analytic, advice = check(parse(source), source, overrides)
+            written = parse(source)
+            analytic, advice = check(written, source, overrides)
         except ChainError as error:
             errors.append(Faults(error.source, error.diagnostics))
             continue
         refused = tuple(d for chain in analytic.chains for d in unsupported(chain)) if runnable else ()
         if refused:
             errors.append(Faults(source, refused))
+        if tuned and (never := untuned(analytic)):
+            errors.append(Faults(source, never))
+        if at is not None:
+            advice += expired(exceptions_of(written), at)
         if advice:
             warnings.append(Faults(source, advice))
         if analytic.id in sources:
@@ -83,7 +95,12 @@ def read_library(
             refuse_unknown(overrides, analytics)
         except ChainError as error:
             errors.append(Faults(error.source, error.diagnostics))
-    return Library(tuple(analytics), _distinct(errors), tuple(warnings), len(files))
+    if at is not None:
+        for text in dict.fromkeys(e.source for e in overrides.exceptions):
+            mine = (e.exception for e in overrides.exceptions if e.source is text and e.table in (None, *sources))
+            if past := expired(mine, at):
+                warnings.append(Faults(text, past))
+    return Library(tuple(analytics), _distinct(errors), tuple(warnings), len(files), overrides.aliases)
 
 
 def load(path: str | Path, *, settings: Sequence[str] = (), site: str | Path | None = None) -> Analytic:

@@ -1,75 +1,72 @@
 """Many chains over one stream: `Engine.feed(event)` gives the alerts that the event completes.
 
-Holds what the chains share: the process tables, the file keys. Events come in order (`intake` sees to that); time is
-the events' own.
+Holds what the chains share: the process tables, files and other entities, what was seen before, which sources there
+are. Events come in order (`intake` sees to that); time is the events' own.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from chainrun.dsl.model import Analytic
 
 from .event import Event
+from .intake.inventory import Inventory
 from .match.automaton import Automaton
 from .match.compile import compile_chain
-from .match.evidence import Match, collect
+from .match.entities import READS, Entities
 from .match.files import FileKeys
-from .match.identity import Identities
 from .match.lineage import Lineage
-from .match.matcher import Matcher
-from .report.alert import Alert, make_alert
+from .match.novelty import Novelty
+from .match.sources import Sources
+from .match.wanted import asked
+from .report.alert import Alert
+from .running import Raised, Reporting, Running
+from .timer import Timer
 
 try:
     VERSION = version("chainrun")
 except PackageNotFoundError:  # run from a tree that was never installed
     VERSION = "0"
 
-# State is swept this many times in the course of a window.
-SWEEPS = 8
-
-
-class _Timer:
-    """Comes due once in `every` microseconds of event time; begins anew where time falls back."""
-
-    def __init__(self, every: int) -> None:
-        self.every = every
-        self.next: int | None = None
-
-    def is_due(self, now: int) -> bool:
-        due = self.next is not None and now >= self.next
-        if due or self.next is None or now < self.next - self.every:
-            self.next = now + self.every
-        return due
-
-
-class _Running:
-    """One chain at work."""
-
-    def __init__(self, analytic: Analytic, automaton: Automaton, files: FileKeys) -> None:
-        self.analytic = analytic
-        self.automaton = automaton
-        self.matcher = Matcher(automaton, files)
-        self.identities = Identities(automaton.chain.within)
-        self.sweep = _Timer(self.identities.window // SWEEPS)
-
 
 class Engine:
     """Runs checked analytics.
 
-    evidence  how many events of a step an alert lists in full
-    raw       whether witnesses carry the record as it came
+    evidence        how many events of a step an alert lists in full
+    raw             whether witnesses carry the record as it came
+    updates         an alert is given once more when its window has closed, if something was added
+    suppressed      what an exception suppresses is given too, and says so
+    allow_unproven  what did not happen as far as is known completes a chain, and the alert says so
+    sees            telemetry format -> the kinds that it can show, to tell silence from blindness
+    aliases         spellings of users that are one, and the name to call that one
+    inventory       what is known of hosts' addresses
     """
 
-    def __init__(self, analytics: Sequence[Analytic], *, evidence: int = 20, raw: bool = True) -> None:
+    def __init__(
+        self,
+        analytics: Sequence[Analytic],
+        *,
+        evidence: int = 20,
+        raw: bool = True,
+        updates: bool = False,
+        suppressed: bool = False,
+        allow_unproven: bool = False,
+        sees: Mapping[str, frozenset[str]] | None = None,
+        aliases: Mapping[str, str] | None = None,
+        inventory: Inventory | None = None,
+    ) -> None:
         self.analytics = tuple(analytics)
-        self.evidence = evidence
-        self.raw = raw
         self.lineage = Lineage()
         self.files = FileKeys()
-        self.running = [_Running(a, compile_chain(a, chain), self.files) for a in analytics for chain in a.chains]
+        self.sources = Sources(sees, allowed=allow_unproven)
+        self.novelty = Novelty(self.sources)
+        automata = [(a, compile_chain(a, chain, updates)) for a in analytics for chain in a.chains]
+        self.entities = Entities(self.files, asked(a for _, a in automata), aliases=aliases, inventory=inventory)
+        reporting = Reporting(VERSION, evidence, raw, updates, suppressed)
+        self.running = [Running(a, automaton, self.entities, self.novelty, reporting) for a, automaton in automata]
         self.alerts = 0
-        self._before: int | None = None  # the time of the event before
-        self._forget = _Timer(max((r.identities.window for r in self.running), default=0))
+        self.now: int | None = None  # the time of the newest event
+        self.timer = Timer(max((r.identities.window for r in self.running), default=0))
 
     @property
     def automata(self) -> tuple[Automaton, ...]:
@@ -78,55 +75,50 @@ class Engine:
     @property
     def fields(self) -> frozenset[str]:
         """The canonical fields that the loaded chains read."""
-        return frozenset(f for r in self.running for f in r.automaton.fields)
+        looked_up = {f for _, fields in self.novelty.histories for f in fields}
+        told = [READS.get(entity, frozenset()) for entity in self.entities.types if entity is not None]
+        return frozenset(looked_up.union(*(r.automaton.fields for r in self.running), *told))
 
     @property
     def kinds(self) -> frozenset[str] | None:
         """The kinds of event that can matter; None: all."""
-        if any(r.matcher.reads_every_event for r in self.running):
+        if any(r.matcher.reads_every_event for r in self.running) or "event" in self.novelty.kinds:
             return None
-        return frozenset(k for r in self.running for k in r.matcher.kinds)
+        return self.novelty.kinds.union(*(r.matcher.kinds for r in self.running))
 
     def feed(self, event: Event) -> list[Alert]:
-        """The alerts that this event completes, by analytic, chain and scope."""
+        """The alerts that this event completes, and those that came due before it: by the moment when they were
+        complete, then by analytic, chain and scope."""
+        # what is over by now is told as it was before this event said anything more
+        raised = [one for running in self.running for one in running.due(event.time)]
         self.lineage.place(event)
         self.files.learn(event)
-        kinds = event.kinds
+        self.entities.learn(event)
         # state goes by the earlier of two events' times: one stamp from the future must not make everybody's pass
-        now = event.time if self._before is None else min(event.time, self._before)
-        self._before = event.time
-        if self._forget.is_due(now):
-            self.lineage.forget(now - self._forget.every)
-        alerts: list[tuple[tuple[str, ...], Alert]] = []
+        now = event.time if self.now is None else min(event.time, self.now)
+        self.now = event.time
+        if self.timer.is_due(now):
+            self.lineage.forget(now - self.timer.every)
+            self.entities.forget(now - self.timer.every)
+            self.novelty.forget(now)
         for running in self.running:
-            matcher = running.matcher
-            if matcher.reads_every_event or not kinds.isdisjoint(matcher.kinds):
-                if running.sweep.is_due(now):
-                    matcher.expire(now)
-                    running.identities.expire(now)
-                completions = matcher.feed(event)
-                if completions:
-                    for completion, nodes in running.identities.take(completions):
-                        match = collect(nodes, matcher.window)
-                        alert = self._alert(running, match, completion.scope, completion.identity)
-                        place = alert.analytic, alert.chain, str(alert.scope), alert.alert_id
-                        alerts.append((place, alert))
-        alerts.sort(key=lambda pair: pair[0])
-        self.alerts += len(alerts)
-        return [alert for _, alert in alerts]
+            raised += running.feed(event, now)
+        self.novelty.learn(event)
+        self.sources.learn(event)
+        return self._in_order(raised) if raised else []
 
-    def run(self, events: Iterable[Event]) -> Iterable[Alert]:
+    def end(self) -> list[Alert]:
+        """What the end of the input brings: second editions of open alerts. Matches whose deadline has not passed stay
+        open."""
+        return self._in_order([one for running in self.running for one in running.close()])
+
+    def _in_order(self, raised: list[Raised]) -> list[Alert]:
+        self.alerts += len(raised)
+        raised.sort(key=lambda r: (r[0], r[1].analytic, r[1].chain, str(r[1].scope), r[1].alert_id))
+        return [alert for _, alert in raised]
+
+    def run(self, events: Iterable[Event]) -> Iterator[Alert]:
+        """The alerts of events in order, to their end."""
         for event in events:
             yield from self.feed(event)
-
-    def _alert(self, running: _Running, match: Match, scope: Hashable, identity: tuple[Hashable, ...]) -> Alert:
-        return make_alert(
-            running.analytic,
-            running.automaton,
-            match,
-            scope,
-            identity,
-            version=VERSION,
-            evidence=self.evidence,
-            raw=self.raw,
-        )
+        yield from self.end()

@@ -17,11 +17,14 @@ import msgspec
 from chainrun.dsl.model import Analytic
 from chainrun.dsl.nearest import nearest
 
+from .baseline import Baseline, learn, load_baseline
 from .chains import load_all
 from .engine import Engine
+from .event import Event
 from .formats import Format, FormatError, load_formats
 from .formats.spec import Fault
 from .intake.intake import Intake
+from .intake.inventory import Inventory, InventoryError, load_inventory
 from .intake.normalise import Normaliser
 from .intake.tally import Tally
 from .report.alert import Alert
@@ -39,6 +42,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     raw             whether an alert's witnesses carry the record as it came
     host            the host of records that name none; without it, the input's name
     lateness        microseconds that a pipe's events may be out of order
+    updates         an alert is given once more when its window has closed, if something was added
+    show_suppressed what an exception suppresses is given too, and says so
+    allow_unproven  what did not happen as far as is known completes a chain, and the alert says so
+    baselines       files of what was seen before
+    inventory       a file of hosts' addresses
+    aliases         spellings of users that are one, and the name to call that one
     telemetry       names of the formats that may be read; none: all
     telemetry_files format files of one's own, tried before the shipped ones
     """
@@ -47,12 +56,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     raw: bool = True
     host: str | None = None
     lateness: int | None = None
+    updates: bool = False
+    show_suppressed: bool = False
+    allow_unproven: bool = False
+    baselines: tuple[str, ...] = ()
+    inventory: str | None = None
+    aliases: dict[str, str] = {}
     telemetry: tuple[str, ...] = ()
     telemetry_files: tuple[str, ...] = ()
 
 
 class Run:
-    """One run, to be iterated once. Raises FormatError at once where the telemetry formats cannot be had."""
+    """One run, to be iterated once. Raises FormatError, BaselineError or
+    InventoryError at once where the telemetry formats, a baseline or the inventory cannot be had."""
 
     def __init__(
         self,
@@ -64,23 +80,52 @@ class Run:
         on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
         options = options or Options()
-        self.engine = Engine(analytics, evidence=options.evidence, raw=options.raw)
+        formats = choose_formats(options.telemetry, options.telemetry_files)
+        inventory = _inventory(options.inventory)
+        self.engine = Engine(
+            analytics,
+            evidence=options.evidence,
+            raw=options.raw,
+            updates=options.updates,
+            suppressed=options.show_suppressed,
+            allow_unproven=options.allow_unproven,
+            sees={format.name: format.sees for format in formats},
+            aliases=options.aliases,
+            inventory=inventory,
+        )
+        for name in options.baselines:
+            load_baseline(Path(name)).put(self.engine)
         kinds = self.engine.kinds
         normaliser = Normaliser(
-            choose_formats(options.telemetry, options.telemetry_files),
+            formats,
             wanted=self.engine.fields | SHOWN,
             needed_kinds=None if kinds is None else kinds | _LIVES,
         )
         self._intake = Intake(
-            inputs, normaliser, lateness=options.lateness, host=options.host, stdin=stdin, on_progress=on_progress
+            inputs,
+            normaliser,
+            lateness=options.lateness,
+            host=options.host,
+            inventory=inventory,
+            stdin=stdin,
+            on_progress=on_progress,
         )
         self._raised: Counter[tuple[str, str]] = Counter()
 
+    def events(self) -> Iterator[Event]:
+        """The events alone, in order; none is matched."""
+        return iter(self._intake)
+
     def __iter__(self) -> Iterator[Alert]:
         for event in self._intake:
-            for alert in self.engine.feed(event):
+            yield from self._counted(self.engine.feed(event))
+        yield from self._counted(self.engine.end())
+
+    def _counted(self, alerts: list[Alert]) -> Iterator[Alert]:
+        for alert in alerts:
+            if alert.revision == 0 and alert.suppressed is msgspec.UNSET:
                 self._raised[alert.analytic, alert.chain] += 1
-                yield alert
+            yield alert
 
     def stop(self) -> None:
         """Reads no further; what has been read is finished. May be called from a signal handler."""
@@ -108,6 +153,23 @@ class Run:
     def is_complete(self) -> bool:
         """Whether every input was read to its end."""
         return not self.tally.errors
+
+
+def learn_baseline(
+    analytics: Sequence[Analytic], inputs: Sequence[str], options: Options | None = None
+) -> tuple[Baseline | None, Tally]:
+    """What the telemetry shows of what these chains ask for with `new(…)`, and what happened on reading it."""
+    run = Run(analytics, inputs, options)
+    return learn(run.engine, run.events()), run.tally
+
+
+def _inventory(path: str | None) -> Inventory | None:
+    if path is None:
+        return None
+    inventory, faults = load_inventory(Path(path))
+    if faults:
+        raise InventoryError(faults)
+    return inventory
 
 
 def run(

@@ -366,7 +366,7 @@ def test_at_least_does_not_count_the_unknown(n: int, expected: bool) -> None:
 
 def test_a_look_back_is_not_a_condition_of_one_event() -> None:
     new = New(fields=(field("user.name"),), kind="signin", look_back=1)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="new"):
+    with pytest.raises(ValueError, match="New"):
         compile_condition(op(lit(True), "and", new))
     assert looks_back(op(lit(True), "and", Not(operand=new)))
     assert not looks_back(op(lit(True), "and", UNKNOWN))

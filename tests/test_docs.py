@@ -6,7 +6,7 @@ A page is run from top to bottom in a copy of what it speaks of, as a reader wou
     $ chainrun ...      A line of `...` stands for any lines, `...` in a line for anything. A command succeeds, unless
     $ echo $?           follows and says otherwise. `$ cd FOLDER` holds for the rest of the page.
     ```
-    ```chain            a whole file that checks without a warning, and runs
+    ```chain            a whole file that checks without a warning, and runs; its tests pass
     ```chain-later      a whole file that checks, and cannot be run yet
     ```chain-wrong      a whole file that is refused
 
@@ -37,7 +37,9 @@ from chainrun.dsl.parser import parse
 from chainrun.dsl.prelude import prelude
 from chainrun.dsl.source import Source
 from chainrun.dsl.tree import Parameter
-from chainrun.dsl.vocabulary import vocabulary
+from chainrun.dsl.trouble import RESERVED
+from chainrun.dsl.types import ValueType
+from chainrun.dsl.vocabulary import ACTOR_ENTITIES, vocabulary
 from chainrun.engine.cli.exits import Exit
 from chainrun.engine.cli.group import VERBS
 from chainrun.engine.formats.converters import CONVERTERS
@@ -45,6 +47,7 @@ from chainrun.engine.formats.loader import load_formats
 from chainrun.engine.match.unsupported import unsupported
 from chainrun.engine.report import alert
 from chainrun.engine.report.text import FLAGS
+from chainrun.engine.study.trial import trials
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")])
@@ -248,6 +251,8 @@ def test_every_chain_is_what_its_fence_says(block: Block) -> None:
     assert not warnings
     cannot_run = [fault.message for chain in analytic.chains for fault in unsupported(chain)]
     assert bool(cannot_run) == (block.language == "chain-later"), cannot_run
+    for result in trials(analytic) if not cannot_run else ():
+        assert result.passed, f"{result.title}:\n" + "\n".join(result.faults)
 
 
 def test_the_demo_of_the_readme_is_what_the_demo_prints() -> None:
@@ -269,17 +274,82 @@ def missing(names: object, pages: list[Path], form: str = "`{}`") -> list[str]:
     return [name for name in names if form.format(name) not in text]
 
 
-def test_every_kind_of_event_is_in_the_language_page() -> None:
-    assert not missing(list(vocabulary().kinds), [ROOT / "docs/language.md"])
+# -- tables that are data elsewhere ----------------------------------------
 
 
-def test_every_function_is_in_the_language_page() -> None:
-    assert not missing(list(FUNCTIONS), [ROOT / "docs/language.md"], "`{}(")
+def kinds() -> Iterator[str]:
+    for name, kind in vocabulary().kinds.items():
+        acts = "parent process" if kind.actor == "process.parent" else ACTOR_ENTITIES.get(kind.actor or "", "")
+        introduces = f"{kind.introduces.entity} `{kind.introduces.field}`" if kind.introduces else ""
+        tests = f"{kind.tests.type} `{kind.tests.field}`" if kind.tests else ""
+        yield f"| `{name}` | {kind.takes} | {acts} | {introduces} | {tests} |"
 
 
-def test_every_set_of_the_prelude_is_in_the_language_page() -> None:
+def arguments() -> Iterator[str]:
+    """The arguments that all kinds have, then those that only some have or that are something else for some."""
+    common = vocabulary().kinds["event"].arguments
+    for name, target in common.items():
+        yield f"| `{name}` | {target.type} | {told(target.field)} |"
+    special: dict[tuple[str, ValueType, str], list[str]] = {}
+    for kind in vocabulary().kinds.values():
+        for name, target in kind.arguments.items():
+            if common.get(name) != target:
+                special.setdefault((name, target.type, target.field), []).append(f"`{kind.name}`")
+    for (name, type_, field), of in special.items():
+        yield f"| `{name}` of {', '.join(of)} | {type_} | {told(field)} |"
+
+
+def told(field: str) -> str:
+    """A field as tables name it; what is no field by name has a word of its own."""
+    words = {"<actor>": "who acts", "<ancestor>": "any above who acts", "process": "the process"}
+    return words.get(field, f"`{field}`")
+
+
+def functions() -> Iterator[str]:
+    for function in FUNCTIONS.values():
+        yield f"| `{function.signature}` | {function.gives} | {function.doc} |"
+
+
+def ready_made_sets() -> Iterator[str]:
     _, file = prelude()
-    assert not missing([i.name.text for i in file.items if isinstance(i, Parameter)], [ROOT / "docs/language.md"])
+    for item in file.items:
+        if isinstance(item, Parameter):
+            assert item.description is not None
+            yield f"| `{item.name.text}` | {item.description.text} |"
+
+
+def fields() -> Iterator[str]:
+    by_type: dict[ValueType, list[str]] = {}
+    for name, field in vocabulary().fields.items():
+        by_type.setdefault(field.type, []).append(f"`{name}`{'[]' if field.many else ''}")
+    for type_, names in by_type.items():
+        yield f"| {type_} | {', '.join(names)} |"
+
+
+TABLES = {
+    "| kind | takes | acts | introduces | argument |": kinds,
+    "| argument | type | field |": arguments,
+    "| function | gives | |": functions,
+    "| set | holds |": ready_made_sets,
+    "| type | fields (`[]` marks a list) |": fields,
+}
+
+
+@pytest.mark.parametrize("head", TABLES)
+def test_a_table_of_the_language_page_is_what_its_data_say(head: str, accept: bool) -> None:
+    page = ROOT / "docs/language.md"
+    text = page.read_text(encoding="utf-8")
+    found = re.search(rf"^{re.escape(head)}\n\|[- |]+\|\n((?:\|.*\n)*)", text, re.M)
+    assert found is not None
+    rows = "".join(f"{row}\n" for row in TABLES[head]())
+    if accept and found[1] != rows:
+        page.write_text(text[: found.start(1)] + rows + text[found.end(1) :], encoding="utf-8")
+    else:
+        assert found[1] == rows
+
+
+def test_every_reserved_word_and_platform_is_in_the_language_page() -> None:
+    assert not missing([*RESERVED, *vocabulary().platforms], [ROOT / "docs/language.md"])
 
 
 def test_every_format_and_converter_is_in_the_formats_page() -> None:

@@ -82,14 +82,7 @@ def test_ended_processes_are_forgotten_after_the_longest_window() -> None:
 @pytest.mark.parametrize(
     "chain",
     [
-        "(open | (write & spawn)) as x -> egress where user.name == x.user.name within 1m",
-        "pull as i ~> pull(i) within 1m",
         "open -> (spawn as s & egress by s) within 1m",
-        "open -> !write -> egress within 1m",
-        "open -> write{3} -> egress within 1m",
-        "open -> egress until exit within 1m",
-        "open ->? write within 1m",
-        "egress without prior egress in 1h",
     ],
 )
 def test_what_the_engine_cannot_run_is_refused_by_name(chain: str) -> None:

@@ -1,16 +1,18 @@
 """Overrides: `--set` and site files, their precedence, their origin, and what is refused."""
 
+import json
 from pathlib import Path
 
 import pytest
 from chainrun.dsl import model
 from chainrun.dsl.check import check
 from chainrun.dsl.diagnostic import ChainError, Diagnostic
-from chainrun.dsl.loader import load
-from chainrun.dsl.overrides import Overrides, command_line, refuse_unknown
+from chainrun.dsl.loader import load, load_site
+from chainrun.dsl.overrides import Overrides, command_line, refuse_unknown, untuned
 from chainrun.dsl.parser import parse
 from chainrun.dsl.site import site
 from chainrun.dsl.source import Source
+from chainrun.engine.cli import main
 
 FILE = """
 analytic AN1 "t" { platform: windows }
@@ -250,3 +252,183 @@ def test_bytes_that_are_not_text_are_a_diagnostic(tmp_path: Path) -> None:
 def test_no_override_is_no_change() -> None:
     source = Source("an1.chain", FILE)
     assert check(parse(source), source) == check(parse(source), source, Overrides())
+
+
+# -- files of words ----------------------------------------
+
+
+def with_words(folder: Path, words: str | bytes, setting: str = '"Children+" = ["a.exe", "@words.txt"]') -> Path:
+    data = words.encode() if isinstance(words, str) else words
+    (folder / "words.txt").write_bytes(data)
+    (folder / "an1.chain").write_text(FILE)
+    (folder / "site.toml").write_text(f"[AN1]\n{setting}\n")
+    return folder / "an1.chain"
+
+
+def children(chain: Path) -> model.Parameter:
+    analytic = load(chain, load_site(chain.parent / "site.toml"))
+    return next(p for p in analytic.parameters if p.name == "Children")
+
+
+def test_a_site_file_takes_in_words_from_a_file_beside_it(tmp_path: Path) -> None:
+    chain = with_words(tmp_path, "# tools\ncurl.exe  # and why\r\n\n  two words.exe\ncmd.exe\npy#thon.exe\n")
+    assert children(chain).value == (
+        "{ cmd.exe, powershell.exe, python*, a.exe, curl.exe, 'two words.exe', 'py#thon.exe' }"
+    )
+    assert children(chain).origin.endswith("site.toml [AN1] @words.txt")
+
+
+def test_words_of_a_file_replace_and_are_taken_away(tmp_path: Path) -> None:
+    assert children(with_words(tmp_path, "curl.exe\n", 'Children = "@words.txt"')).value == "{ curl.exe }"
+    chain = with_words(tmp_path, "cmd.exe\npython*\n", '"Children-" = "@words.txt"')
+    assert children(chain).value == "{ powershell.exe }"
+
+
+def test_two_at_signs_are_one_and_no_file(tmp_path: Path) -> None:
+    assert children(with_words(tmp_path, "", 'Children = ["@@x", "a"]')).value == "{ @x, a }"
+    (tmp_path / "site.toml").write_text('[t]\nSender = "@@corp.example"\n')
+    (tmp_path / "t.chain").write_text('Sender = "x"\nmail where email.from.address contains Sender')
+    analytic = load(tmp_path / "t.chain", load_site(tmp_path / "site.toml"))
+    assert analytic.parameters[0].value.strip("'\"") == "@corp.example"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "name", "position"),
+    [
+        (b"a.exe\nbin/x\n", "C413", "words.txt", (2, 1)),
+        (b"a.exe\n'b c'\n", "C509", "words.txt", (2, 1)),
+        (b"a.exe,\n", "C509", "words.txt", (1, 6)),
+        (b"a\x00b\n", "C509", "words.txt", (1, 2)),
+        (b"\x7fELF\xff\xfe", "C102", "words.txt", (1, 5)),
+        (b"x\n" * (3 * 1024 * 1024), "C198", "words.txt", (1, 1)),
+        (b"".join(b"w%d\n" % i for i in range(250_000)), "C107", "words.txt", (200_002, 1)),
+    ],
+    ids=["a path", "quotes", "a comma", "a NUL", "no text", "too long", "too many"],
+)
+def test_what_is_wrong_in_a_file_of_words_is_marked_there(
+    tmp_path: Path, words: bytes, code: str, name: str, position: tuple[int, int]
+) -> None:
+    chain = with_words(tmp_path, words)
+    with pytest.raises(ChainError) as raised:
+        children(chain)
+    fault = raised.value.diagnostics[0]
+    source = raised.value.source
+    assert (fault.code, Path(source.name).name, source.position(fault.span.start)) == (code, name, position)
+
+
+def test_a_file_of_words_that_is_not_there_is_marked_where_it_is_named(tmp_path: Path) -> None:
+    chain = with_words(tmp_path, "", '"Children+" = "@wrods.txt"')
+    with pytest.raises(ChainError) as raised:
+        children(chain)
+    (fault,) = raised.value.diagnostics
+    assert (fault.code, raised.value.source.position(fault.span.start)) == ("C601", (2, 2))
+
+
+def test_a_file_of_words_for_nothing_is_one_fault(tmp_path: Path) -> None:
+    for setting, code in (('Chidlren = "@words.txt"', "C502"), ('TimeWindow = "@words.txt"', "C504")):
+        chain = with_words(tmp_path, "a\n", setting)
+        with pytest.raises(ChainError) as raised:
+            children(chain)
+        assert [d.code for d in raised.value.diagnostics] == [code]
+        assert Path(raised.value.source.name).name == "site.toml"
+
+
+# -- accounts that are one ----------------------------------------
+
+
+def test_names_of_one_account_lead_to_the_one_that_stands_for_it() -> None:
+    text = (
+        "[all.users]\n'CORP\\ada' = \"ada@corp\"\n\"arn:aws:iam::1:user/ada\" = 'CORP\\ada'\n[AN1]\nTimeWindow = '5m'\n"
+    )
+    found = site(Source("site.toml", text))
+    assert found.aliases == {"CORP\\ada": "ada@corp", "arn:aws:iam::1:user/ada": "ada@corp"}
+    assert [s.name for s in found.settings] == ["TimeWindow"]
+    assert (found + command_line(["TimeWindow=1m"])).aliases == found.aliases
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("[AN1.users]\na = 'b'\n", (1, 6)),
+        ("[all.users]\na = 5\n", (2, 1)),
+        ("[all.users]\na = ''\n", (2, 1)),
+        ("[all.users]\na = 'b'\nb = 'c'\nc = 'b'\n", (2, 1)),
+        ("[all.users]\n'CORP\\a' = 'CORP\\a'\n", (2, 2)),
+    ],
+)
+def test_accounts_that_lead_nowhere_are_refused(text: str, position: tuple[int, int]) -> None:
+    with pytest.raises(ChainError) as raised:
+        site(Source("site.toml", text))
+    fault = raised.value.diagnostics[0]
+    assert (fault.code, raised.value.source.position(fault.span.start)) == ("C507", position)
+
+
+# -- what was never set ----------------------------------------
+
+
+def test_parameters_that_nobody_set_are_one_fault_that_lists_them() -> None:
+    overrides = site(Source("site.toml", "[AN1]\nTimeWindow = '30m'\n\"Children+\" = ['x']\n"))
+    source = Source("an1.chain", FILE)
+    analytic, _ = check(parse(source), source, overrides + command_line(["Enabled=true"]))
+    (fault,) = untuned(analytic)
+    assert fault.code == "C510"
+    assert fault.message == "4 parameters of `AN1` were never set for this site"
+    assert [source.text[x.span.start :].split()[1] for x in fault.labels] == [
+        "MinimumSize",
+        "Share",
+        "BusinessHours",
+        "Entrypoints",
+    ]
+
+
+def test_an_analytic_is_tuned_when_all_its_own_parameters_are_set() -> None:
+    source = Source("x.chain", "A = { 10.0.0.1 }\negress(External - A)")
+    assert untuned(check(parse(source), source, command_line(["A={ 10.0.0.2 }"]))[0]) == ()
+    assert [d.code for d in untuned(check(parse(source), source)[0])] == ["C510"]
+
+
+def test_the_command_refuses_what_was_never_set_where_it_is_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.chain").write_text("A = { cmd.exe }\nspawn(A)")
+    (tmp_path / "e.jsonl").write_text("")
+    assert main(["check", "a.chain"]) == 0
+    assert main(["check", "--require-tuned", "a.chain"]) == 1
+    assert main(["run", "--require-tuned", "a.chain", "e.jsonl"]) == 2
+    assert "C510" in capfd.readouterr().err
+    assert main(["run", "--require-tuned", "--set", "A={ cmd.exe }", "a.chain", "e.jsonl"]) == 0
+
+
+def test_the_command_warns_of_exceptions_past_their_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.chain").write_text('open as app\nexcept "x" when app.process.pid == 1 until 2020-01-01')
+    text = "[[all.except]]\nreason = 'y'\nwhen = 'app.process.pid == 2'\nuntil = 2020-02-02\n"
+    (tmp_path / "chainrun.toml").write_text(
+        text + "[[AN2.except]]\nreason = 'z'\nwhen = 'a.b == 1'\nuntil = 2020-02-02\n"
+    )
+    assert main(["check", "--format", "json", "a.chain"]) == 0
+    rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert sorted((r["code"], Path(r["file"]).name, r["line"]) for r in rows) == [
+        ("C612", "a.chain", 2),
+        ("C612", "chainrun.toml", 3),
+    ]
+
+
+def test_the_command_lists_parameters_as_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.chain").write_text('param W = 5m "how long"\nopen -> write within W')
+    assert main(["params", "--format", "json", "--set", "W=6m", "a.chain"]) == 0
+    assert json.loads(capfd.readouterr().out) == {
+        "analytic": "a",
+        "name": "W",
+        "type": "duration",
+        "value": "6m",
+        "default": "5m",
+        "origin": "--set",
+        "description": "how long",
+    }

@@ -209,10 +209,29 @@ def test_a_test_body_is_kept_and_split_into_events() -> None:
     (test,) = chain.tests
     assert (test.raises, test.chain, test.body) == (2, None, body)
     first, wait, last = test.lines
-    assert (first.at, first.kind, first.positional, first.pairs) == (0, "open", "Safari", (("pid", "10"),))
+    assert (first.at, said(first)) == (0, (["open"], "Safari", {"pid": ("10",)}))
     assert first.text == "0s open Safari pid=10"
-    assert (wait.at, wait.kind) == (5_400_000_000, None)
-    assert (last.positional, last.pairs) == ("a b", (("user.name", "x } y"), ("process.command_line", "a=b")))
+    assert (wait.at, wait.kinds) == (5_400_000_000, ())
+    assert said(last) == (["egress"], "a b", {"user.name": ("x } y",), "process.command_line": ("a=b",)})
+
+
+def said(line: tree.TestLine) -> tuple[list[str], str | None, dict[str, tuple[str, ...]]]:
+    positional = line.positional.text if line.positional is not None else None
+    return [kind.text for kind in line.kinds], positional, {f.name.text: f.values for f in line.fields}
+
+
+def test_a_test_body_names_files_and_expectations() -> None:
+    body = '\n events "a b.jsonl" # c\n 0s write+exec /a args=-c,"x, y"\n expect drop: 5s, line 6\n expect no flag late # c\n'
+    (test,) = only_chain(f'open test "x" raises 2 {{{body}}}').tests
+    assert [file.text for file in test.files] == ["a b.jsonl"]
+    assert said(test.lines[0]) == (["write", "exec"], "/a", {"args": ("-c", "x, y")})
+    one, other = test.expects
+    assert (one.what, one.name and one.name.text, [e.text for e in one.events]) == (
+        "step",
+        "drop",
+        ["5s", "6"],
+    )
+    assert (other.what, other.name and other.name.text) == ("no flag", "late")
 
 
 def test_a_body_that_is_left_out_has_no_events() -> None:

@@ -4,12 +4,15 @@ The property tests make random trees (every node of the language) and random lay
 breaks between any two words): parsing what is printed gives the same tree, printing it again the same text.
 """
 
+from pathlib import Path
+
 import pytest
 from chainrun.dsl import tree
 from chainrun.dsl.literal import microseconds, quoted, unquote
 from chainrun.dsl.parser import parse
 from chainrun.dsl.printer import format_tree, print_chain, print_element, print_expression, print_step
 from chainrun.dsl.source import Source, Span
+from chainrun.dsl.testbody import split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -392,11 +395,45 @@ exceptions = st.builds(
     owner=st.one_of(st.none(), texts),
     until=st.one_of(st.none(), dates),
 )
+pairs = st.builds("{}={}".format, identifiers, st.sampled_from(["10", "a,b", '"x } y"', "'a=b'", '"a # b",c']))
+event_lines = st.builds(
+    lambda at, kind, value, fields: " ".join([at, *kind, *value, *fields]),
+    st.from_regex(r"[0-9]{1,3}(ms|s|m|h|d)", fullmatch=True),
+    st.lists(st.builds("{}+{}".format, identifiers, identifiers) | identifiers, min_size=1, max_size=1),
+    st.lists(st.sampled_from(["Safari", "~/a.sh", '"two words"', "203.0.113.9:443"]), max_size=1),
+    st.lists(pairs, max_size=2),
+)
+expect_lines = st.sampled_from(
+    [
+        "expect drop: 5s, 6s",
+        "expect 2: line 6",
+        "expect at 1m",
+        "expect severity high",
+        "expect no flag late",
+        "expect no drop",
+        "expect stuck drop",
+        'expect except "why"',
+        'events "case.jsonl"',
+        "5m",
+        "# a comment",
+        "",
+        "\u2026",
+    ]
+)
+
+
+def _test(title: tree.Text, raises: int, chain: tree.Name | None, rows: list[str]) -> tree.Test:
+    text = "".join(f"\n  {row}" for row in rows) + "\n"
+    body = split(text, 0)
+    assert not body.flaws, text
+    return tree.Test(
+        span=AT, title=title, raises=raises, chain=chain, body=text,
+        lines=body.lines, files=body.files, expects=body.expects,
+    )  # fmt: skip
+
+
 tests = st.builds(
-    lambda title, raises, chain: tree.Test(span=AT, title=title, raises=raises, chain=chain, body="\n  \n"),
-    texts,
-    st.integers(0, 99),
-    st.one_of(st.none(), names),
+    _test, texts, st.integers(0, 99), st.none() | names, st.lists(st.one_of(event_lines, expect_lines), max_size=4)
 )
 
 
@@ -469,3 +506,10 @@ def test_every_tree_comes_back_from_its_text(file: tree.File) -> None:
     again = read(text)
     assert tree.same(again, file), text
     assert format_tree(again) == text
+
+
+def test_the_random_trees_have_every_node_of_the_language() -> None:
+    nodes = {name for name, value in vars(tree).items() if isinstance(value, type) and issubclass(value, tree.Node)}
+    elsewhere = {"Node", "Comment", "TestLine", "TestField", "Expect"}  # layouts have comments, bodies their lines
+    written = Path(__file__).read_text(encoding="utf-8")
+    assert {name for name in nodes - elsewhere if f"tree.{name}" not in written.split("# -- any tree")[1]} == set()

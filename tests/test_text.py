@@ -8,13 +8,14 @@ import pytest
 from chainrun.engine.event import Origin
 from chainrun.engine.intake.source import InputError
 from chainrun.engine.intake.tally import Tally
-from chainrun.engine.report.alert import Alert, Place, StepReport, Witness
+from chainrun.engine.report.alert import Absent, Alert, Place, Reference, StepReport, Suppressed, Witness
 from chainrun.engine.report.duration import in_words, short
 from chainrun.engine.report.escape import escape, escape_json, excerpt
-from chainrun.engine.report.funnel import Funnel, StepCount
+from chainrun.engine.report.funnel import Excepted, Funnel, StepCount
 from chainrun.engine.report.jsonl import to_line
 from chainrun.engine.report.paint import Paint
 from chainrun.engine.report.phrase import TEMPLATES, phrase
+from chainrun.engine.report.roles import Role
 from chainrun.engine.report.summary import to_summary
 from chainrun.engine.report.text import FLAGS, to_block
 from hypothesis import given
@@ -159,7 +160,7 @@ def test_an_alert_reads_like_a_report() -> None:
         "                          10:00:00.000  ev.jsonl:1\n"
         "  2  write         +4.2s  Safari (410) wrote /Users/x/Downloads/a\\x1b[31m.sh (and 11 more)\n"
         "                          10:00:04.200  ev.jsonl:4\n"
-        "  3  mount                not seen (optional)\n"
+        "  3  mount                not seen, and not needed\n"
         "  4  spawn        +9.12s  Safari (410) started zsh (455) (and at least 499 more)\n"
         "                          $ zsh -c 'curl …'\n"
         "                          10:00:09.120  ev.jsonl:9\n"
@@ -172,6 +173,64 @@ def test_an_alert_reads_like_a_report() -> None:
     )
 
 
+def block_of(step: StepReport, **changes: Any) -> str:
+    """The lines of one step."""
+    return to_block(alert(steps=[step], **changes)).split("\n\n")[1]
+
+
+SINCE, UNTIL = "2026-03-01T10:00:05.000000Z", "2026-03-01T10:05:05.000000Z"
+EVENING = "2026-02-28T22:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("absent", "flags", "said"),
+    [
+        (Absent(SINCE, UNTIL), [], "no write seen, 10:00:05.000 – 10:05:05.000"),
+        (Absent(EVENING, SINCE), [], "no write seen, 2026-02-28 22:00:00.000 – 10:00:05.000"),
+        (msgspec.UNSET, ["unproven"], "none known of, and not proven"),
+        (msgspec.UNSET, [], "not asked about"),
+    ],
+)
+def test_what_did_not_happen_is_told_with_how_long_it_did_not(absent: Any, flags: list[str], said: str) -> None:
+    block = block_of(StepReport(step=2, name="!write", kind="!write", absent=absent), flags=flags)
+    assert block == f"  2  !write    {said}"
+
+
+def test_a_counted_step_is_told_with_how_many_how_long_and_of_whom() -> None:
+    known = {"user.name": "ann", "source.ip": "192.0.2.7"}
+    step = StepReport(
+        step=1,
+        name="knock",
+        kind="signin",
+        matched=True,
+        count=23,
+        counted=True,
+        by={"source.ip": "192.0.2.7\x1b[2J"},
+        witness=Witness("ev.jsonl", 40, 0, UNTIL, known),
+        evidence=[Reference("ev.jsonl", 4, 0, SINCE), Reference("ev.jsonl", 40, 0, UNTIL)],
+    )
+    said = "ann signed in from 192.0.2.7 (23 events in 5m, by source.ip 192.0.2.7\\x1b[2J)"
+    assert said in block_of(step)
+    cut = msgspec.structs.replace(step, count=msgspec.UNSET, count_at_least=10_000, by={})
+    assert "(at least 10,000 events in 5m)" in block_of(cut)
+
+
+def test_events_of_another_alternative_than_the_one_shown_are_counted() -> None:
+    block = block_of(StepReport(step=2, name="read", kind="read", matched=True, count=3))
+    assert block == "  2  read    3 events, of other matches than the one shown"
+
+
+def test_a_suppressed_alert_says_by_whom_and_for_how_long() -> None:
+    block = to_block(alert(suppressed=Suppressed("lab\x1b", "it-team", "2027-01-31")))
+    assert block.startswith("HIGH, suppressed  Open, drop")
+    assert "\n  suppressed  “lab\\x1b”, says it-team, until 2027-01-31\n" in block
+    assert "  suppressed  “lab”\n" in to_block(alert(suppressed=Suppressed("lab", None, None)))
+
+
+def test_a_second_edition_is_told_from_the_first() -> None:
+    assert to_block(alert(revision=1)).endswith("  id        abc123, revision 1\n")
+
+
 def test_no_text_of_an_alert_reaches_the_terminal_raw() -> None:
     """Every string of an alert may come from telemetry, or from a chain that somebody else wrote."""
     bad = "\x1b[2J\u202e"
@@ -182,8 +241,11 @@ def test_no_text_of_an_alert_reaches_the_terminal_raw() -> None:
         kind="spawn",
         matched=True,
         count=1,
+        counted=True,
+        by={bad: bad},
         witness=Witness(bad, 1, 0, bad, fields, [Place(bad, 2, 3)]),
     )
+    absent = StepReport(step=2, name=bad, kind=f"!{bad}", absent=Absent(bad, bad))
     hostile = alert(
         analytic=bad,
         chain=bad,
@@ -193,9 +255,10 @@ def test_no_text_of_an_alert_reaches_the_terminal_raw() -> None:
         strategy=bad,
         scope={bad: bad},
         first_time=bad,
-        steps=[step],
+        steps=[step, absent],
         lineage=[{"name": bad}, {"executable": bad}, {"pid": 5, "name": None}],
         flags=[bad],
+        suppressed=Suppressed(bad, bad, bad),
         parameters={"changed": {bad: bad}},
     )
     block = to_block(hostile)
@@ -323,13 +386,20 @@ def tally() -> Tally:
 
 
 FUNNEL = Funnel(
-    "AN1",
-    "main",
-    0,
-    0,
-    (("managed", 2),),
-    3,
-    (StepCount(1, "open", False, 50, 50), StepCount(2, "egress", False, 1234, 0)),
+    analytic="AN1",
+    chain="main",
+    exceptions=(Excepted("managed", "it-team", 2), Excepted("lab", None, 0, 5), Excepted("both", None, 1, 1)),
+    open=3,
+    waiting=1,
+    steps=(
+        StepCount(1, "open", Role.REQUIRED, 50, 50),
+        StepCount(2, "write(Paths)", Role.ABSENT),
+        StepCount(3, "mount", Role.OPTIONAL, 7, 2),
+        StepCount(4, "egress", Role.REQUIRED, 1234, 0),
+        StepCount(5, "signin", Role.PRIOR),
+        StepCount(6, "exit", Role.UNTIL),
+    ),
+    stuck=(4,),
 )
 
 
@@ -345,15 +415,45 @@ def test_the_summary_leaves_nothing_out_that_was_left_out() -> None:
         "clock    the clock of win-1, win-2 could not be measured: 11 events may be in local time\n"
         "input    b.gz is damaged\n"
         "\n"
-        "AN1/main  0 alerts, 2 excepted as “managed”\n"
-        "  1 open       50 matched, 50 in place\n"
-        "  2 egress  1,234 matched,  0 in place\n"
+        "AN1/main  0 alerts, 1 open at the end, before its deadline passed, 2 excepted as “managed” (it-team), "
+        "5 events of a step excepted as “lab”, 1 and 1 event of a step excepted as “both”\n"
+        "  1 open                 50 matched, 50 in place\n"
+        "  2 no write(Paths)\n"
+        "  3 mount (optional)      7 matched,  2 in place\n"
+        "  4 egress            1,234 matched,  0 in place\n"
+        "  5 no prior signin\n"
+        "  6 until exit\n"
     )
+
+
+def painted(funnel: Funnel) -> list[int]:
+    """The numbers of the steps that the summary points at."""
+    rows = to_summary(Tally(), [funnel], Paint(True)).splitlines()
+    return [int(row.split()[1]) for row in rows if row.startswith("\x1b[33m  ")]
+
+
+def test_the_summary_points_at_where_the_chain_stood_still() -> None:
+    """And at the absences that may be why; not at what comes after, which is only the consequence."""
+    steps = (
+        StepCount(1, "open", Role.REQUIRED, 5, 5),
+        StepCount(2, "write", Role.ABSENT),
+        StepCount(3, "read", Role.ABSENT),
+        StepCount(4, "spawn", Role.REQUIRED, 5, 0),
+        StepCount(5, "signin", Role.PRIOR),
+        StepCount(6, "delete", Role.ABSENT),
+        StepCount(7, "egress", Role.REQUIRED, 5, 0),
+    )
+    stood = Funnel(analytic="a", chain="main", steps=steps, stuck=(4,))
+    assert painted(stood) == [2, 3, 4, 5]
+    assert painted(msgspec.structs.replace(stood, alerts=1)) == []
+    passed = msgspec.structs.replace(stood, stuck=())
+    assert painted(passed) == [2, 3, 5, 6]
+    assert painted(msgspec.structs.replace(passed, waiting=1)) == []
 
 
 def test_many_chains_take_a_line_each() -> None:
     text = to_summary(Tally(), [FUNNEL] * 20)
-    assert text.count("it came to step 1 of 2, open\n") == 20
+    assert text.count("; it came to step 2 of 3, mount\n") == 20
     assert len(text.splitlines()) < 30
 
 

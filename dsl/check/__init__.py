@@ -16,13 +16,15 @@ from chainrun.dsl.source import Source, Span
 from chainrun.dsl.types import ValueType
 from chainrun.dsl.vocabulary import vocabulary
 
-from . import chains, kinds, spelling
+from . import chains, kinds, spelling, tests
 from .captures import collect
 from .chains import Line
 from .faults import Faults
 from .header import about
 from .parameters import Known, Parameters
 from .scope import Meaning, Scope
+
+MOST_CHAINS = 100  # of one file
 
 
 def check(
@@ -55,7 +57,10 @@ def check(
     site = {e.source: Faults(e.source) for e in overrides.exceptions_of(id_)}
     lines = [Line(i, faults) for i in file.items if isinstance(i, tree.Severity | tree.Except)]
     lines += [Line(e.exception, site[e.source], e.table is None) for e in overrides.exceptions_of(id_)]
-    found = _chains([i for i in file.items if isinstance(i, tree.Chain)], lines, said.platforms, scope)
+    nodes = [i for i in file.items if isinstance(i, tree.Chain)]
+    tried = tests.written(file)
+    found = _chains(nodes, lines, said.platforms, scope, tests.named(tried))
+    judged = [tests.test(t, found if len(found) == len(nodes) else None, scope) for t in tried]
     parameters.resolve_all()
     parameters.check_words()
     _warn_of_unused(parameters, faults)
@@ -76,18 +81,22 @@ def check(
         references=said.references,
         parameters=tuple(_parameter(k) for k in parameters.used),
         chains=found,
+        tests=tuple(test for test in judged if test is not None),
         span=file.span,
     )
     return analytic, faults.warnings
 
 
 def _chains(
-    nodes: list[tree.Chain], lines: list[Line], platforms: tuple[str, ...], file: Scope
+    nodes: list[tree.Chain], lines: list[Line], platforms: tuple[str, ...], file: Scope, expected: set[str]
 ) -> tuple[model.Chain, ...]:
     faults = file.faults
     if not nodes:
         end = len(faults.source.text.rstrip())
         faults.error("C312", "there is no chain in this file", Span(end, end), "one begins with a step: `open -> …`")
+    if len(nodes) > MOST_CHAINS:
+        faults.error("C107", f"more than {MOST_CHAINS} chains in one file", nodes[MOST_CHAINS].span, "one too many")
+        nodes = nodes[:MOST_CHAINS]
     names: dict[str, tree.Name] = {}
     for node in nodes:
         if node.name is not None and names.setdefault(node.name.text, node.name) is not node.name:
@@ -105,7 +114,7 @@ def _chains(
             or not (line.anywhere or any(chains.belongs(line, s, captures) for s in scopes))
         ]
         built = chains.chain(node, belonging, platforms, scope)
-        chains.warn_of_unused(scope)
+        chains.warn_of_unused(scope, expected)
         if built is not None:
             found.append(built)
     return tuple(found)

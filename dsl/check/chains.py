@@ -55,7 +55,7 @@ def chain(node: tree.Chain, others: list[Line], platforms: tuple[str, ...], scop
         place = scope.reporting(line.faults)
         match line.node:
             case tree.Severity():
-                severities.append(lines.severity(line.node, place, end))
+                severities.append(lines.severity(line.node, place, end, windows.awaited(node)))
             case tree.Except(on=None):
                 exceptions.append(lines.exclusion(line.node, place, end))
             case tree.Except():
@@ -68,6 +68,12 @@ def chain(node: tree.Chain, others: list[Line], platforms: tuple[str, ...], scop
     # up to the first faulty one: what a position leaves behind is not known where it is not understood
     sound = tuple(whole[: next((i for i, e in enumerate(found) if e is None), len(found))])
     subjects.check_causes(sound, scope)
+    if until is not None and windows.is_one_event(node):
+        scope.faults.error(
+            "C314", "a chain of one event has nothing to end", until.span, "it is complete when it begins"
+        )
+    elif until is not None and len(sound) == len(found):
+        subjects.check_until(sound, until, scope)
     _platforms(sound, platforms, scope)
     if len(whole) < len(found):
         return None
@@ -114,10 +120,10 @@ def _paths(node: object) -> list[tree.Path]:
     return []
 
 
-def warn_of_unused(scope: Scope) -> None:
-    """Warn of captures that nothing reads."""
+def warn_of_unused(scope: Scope, expected: set[str]) -> None:
+    """Warn of captures that nothing reads and no test expects anything of."""
     for capture in scope.captures.values():
-        if not capture.used:
+        if not capture.used and capture.name not in expected:
             scope.faults.warning(
                 "C607",
                 f"nothing uses `{capture.name}`",
@@ -154,6 +160,8 @@ def _scope(per: tree.Per | None, platforms: tuple[str, ...], scope: Scope) -> tu
                 helps=("`once per` takes captures",),
             )  # fmt: skip
         elif name in _WHOLE or patterns.field_of(name, field, scope) is not None:
+            if (known := scope.vocabulary.field(name)) is not None and known.many:
+                scope.faults.error("C405", f"`{name}` is a list, and a scope is one value", field.span)
             found.append(name)
     return tuple(found)
 

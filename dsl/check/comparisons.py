@@ -110,6 +110,7 @@ def _fits_as_word(field: Typed, text: Typed, written: tree.Expression, node: tre
         return known is not None and scope.parameters.use(known, role, written.span, f"`{node.op}`", scope.faults)
     word = words.Written(model.Word(str(literal.value), literal.quote), written.span, scope.faults)
     words.check_word(word, role)
+    words.check_form(word, getattr(field.value, "name", ""))
     return True
 
 
@@ -157,6 +158,8 @@ def _membership(node: tree.Binary, scope: Scope, typed: Reader) -> model.Express
         scope.faults.error("C401", f"{left.noun} is not a member of a set of words", left.span)
         return None
     found_set = members(right, left, scope, f"`{node.op}`")
+    if found_set is not None and node.op == "in":
+        patterns.warn_of_emptiness(found_set, right.span, scope)
     return _binary(node, left.value, found_set) if found_set else None
 
 
@@ -240,8 +243,9 @@ def _text(node: tree.Binary, scope: Scope, typed: Reader) -> model.Expression | 
     right = node.right
     match right:
         case tree.Text():
-            if operator == "matches" and not words.regex(right.text, right.span, scope.faults):
-                return None
+            if operator == "matches":
+                word = words.Written(model.Word(right.text, right.quote), right.span, scope.faults)
+                words.check_word(word, ValueType.REGEX)
             literal = values.constant(right)
             return _binary(node, left.value, _as_regex(literal) if operator == "matches" else literal)
         case tree.Path() if not _is_constant(right, scope):

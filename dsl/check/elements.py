@@ -1,10 +1,12 @@
 """What stands at one position of a chain: steps, groups, alternatives, repetitions, counts, absences.
 
-`!`, `&`, `?`, `as`, `without prior` and repetition take steps or alternatives of steps. What may stand in what is one
-table here; everything else that could be wrong with an element is in the function of its name.
+`!`, `&`, `as`, `without prior`, repetition and counting take steps or alternatives of steps, however nested; `as`,
+`without prior` and `?` also what is repeated or counted. What may stand in what is one table here; everything else that
+could be wrong with an element is in the function of its name.
 """
 
 from chainrun.dsl import model, tree
+from chainrun.dsl.diagnostic import Label
 from chainrun.dsl.printer import print_step
 from chainrun.dsl.types import ValueType
 
@@ -14,6 +16,8 @@ from .operands import NUMBERS, path
 from .scope import Place, Scope
 
 MOST_MEMBERS = 4
+MOST_REPETITIONS = 100  # that must be there: each is a place of its own in the automaton
+MOST_BEATS = 1000  # of a cadence
 
 # What each form may hold, besides parentheses.
 _HOLDS: dict[type[tree.Node], tuple[type[tree.Node], ...]] = {
@@ -25,6 +29,15 @@ _HOLDS: dict[type[tree.Node], tuple[type[tree.Node], ...]] = {
     tree.Captured: (tree.Step, tree.Either, tree.Repeat, tree.Counted, tree.Optional, tree.WithoutPrior),
     tree.All: (tree.Step, tree.Captured, tree.Either, tree.WithoutPrior),
     tree.Either: (tree.Step, tree.Captured, tree.Either, tree.All, tree.Repeat, tree.Counted, tree.WithoutPrior),
+}
+# What they may hold inside of an alternative: `(A{3} | B)` can stand alone, and cannot be repeated or absent.
+_BRANCHES: dict[type[tree.Node], tuple[type[tree.Node], ...]] = {
+    tree.Absent: (tree.Step, tree.Captured, tree.Either),
+    tree.Repeat: (tree.Step, tree.Captured, tree.Either),
+    tree.Counted: (tree.Step, tree.Captured, tree.Either),
+    tree.WithoutPrior: (tree.Step, tree.Captured, tree.Either),
+    tree.Captured: (tree.Step, tree.Captured, tree.Either, tree.WithoutPrior),
+    tree.All: (tree.Step, tree.Captured, tree.Either, tree.WithoutPrior),
 }
 _NAMES: dict[type[tree.Node], str] = {
     tree.Absent: "an absence",
@@ -46,6 +59,42 @@ _TAKES: dict[type[tree.Node], str] = {
     tree.All: "`&`",
     tree.Either: "`|`",
 }
+
+
+def _pointless(node: tree.Measure, bound: object) -> str:
+    """Why a constant bound always holds or never can; nothing where it decides something."""
+    if not isinstance(bound, int | float) or node.function == "sum":
+        return ""
+    if node.function == "share":
+        match node.op:
+            case ">":
+                always, never = bound < 0, bound >= 1
+            case ">=":
+                always, never = bound <= 0, bound > 1
+            case "<":
+                always, never = bound > 1, bound <= 0
+            case _:
+                always, never = bound >= 1, bound < 0
+        return "every share is so" if always else "no share is: it lies between 0% and 100%" if never else ""
+    least = bound if node.op == ">=" else bound + 1
+    return "so many there always are: count from 1" if least < 1 else ""
+
+
+def _misfit(
+    node: tree.Element, outer: type[tree.Node], allowed: tuple[type[tree.Node], ...]
+) -> tuple[type[tree.Node], tree.Element] | None:
+    """The first form inside an element that the form around it cannot hold, with the one that cannot hold it."""
+    while isinstance(node, tree.Group):
+        node = node.element
+    if not isinstance(node, allowed):
+        return outer, node
+    if isinstance(node, tree.Captured):
+        inner: tuple[type[tree.Node], ...] = (tree.Step, *(form for form in allowed if form is not tree.Captured))
+        return _misfit(node.element, outer, inner)
+    if isinstance(node, tree.Either) and outer in _BRANCHES:
+        found = (_misfit(m.element, outer, _BRANCHES[outer]) for m in node.members)
+        return next((wrong for wrong in found if wrong is not None), None)
+    return None
 
 
 class Elements:
@@ -110,22 +159,16 @@ class Elements:
         assert not isinstance(node, tree.Step)
         held = [m.element for m in node.members] if isinstance(node, tree.All | tree.Either) else [node.element]
         for inner in held:
-            bare = inner
-            while isinstance(bare, tree.Group):
-                bare = bare.element
-            inside = bare.element if isinstance(bare, tree.Captured) else bare
-            while isinstance(inside, tree.Group):
-                inside = inside.element
-            wrong = next((x for x in (bare, inside) if not isinstance(x, (*_HOLDS[type(node)], tree.Step))), None)
+            wrong = _misfit(inner, type(node), _HOLDS[type(node)])
             if wrong is not None:
+                outer, odd = wrong
                 self.scope.faults.error(
                     "C307",
-                    f"{_TAKES[type(node)]} cannot be put on {_NAMES[type(wrong)]}",
-                    inner.span,
-                    "one step, or an alternative of steps, stands here",
-                    helps=("`!` stands alone between arrows: `A -> !B -> C`",)
-                    if isinstance(wrong, tree.Absent)
-                    else (),
+                    f"{_TAKES[outer]} cannot be put on {_NAMES[type(odd)]}",
+                    odd.span,
+                    "one step, or an alternative of steps, stands here" if outer is not tree.Either else "",
+                    also=(Label(node.span, f"{_TAKES[outer]} takes all of this"),) if odd is not inner else (),
+                    helps=("`!` stands alone between arrows: `A -> !B -> C`",) if isinstance(odd, tree.Absent) else (),
                 )
                 return False
         return True
@@ -167,6 +210,15 @@ class Elements:
                 "the lower bound comes first",
             )
             return None
+        if least > MOST_REPETITIONS:
+            self.scope.faults.error(
+                "C306",
+                f"{least} repetitions, and at most {MOST_REPETITIONS} can be asked for",
+                node.least.span,
+                "so many events are counted in a window",
+                helps=(f"`{{>= {least} in 1h}}`, with the window that is meant",),
+            )
+            return None
         return model.Repeat(element=inner, least=least, most=most, capture=capture, span=node.span)
 
     def _bound(self, node: tree.Expression) -> int | None:
@@ -185,6 +237,8 @@ class Elements:
         inner = self.element(node.element, place)
         scope = self.scope.at(place)
         measures = [self._measure(m, scope) for m in node.measures]
+        if node.cadence is not None and all(measures) and not self._is_beat(node, measures):
+            return None
         within = self._limit(node.within) if node.within is not None else None
         every, tolerance, longest = (
             self._limit(x) if x is not None else None
@@ -220,8 +274,33 @@ class Elements:
             span=node.span,
         )
 
+    def _is_beat(self, node: tree.Counted, measures: list[model.Measure | None]) -> bool:
+        """Whether a cadence has the one measure that it can have: a plain, constant number of events."""
+        odd = next((m for m in node.measures if m.function != "count" or m.subject is not None), None)
+        if odd is None and len(node.measures) > 1:
+            odd = node.measures[1]
+        if odd is not None:
+            message = "a cadence has one measure: how many events there are"
+            self.scope.faults.error("C306", message, odd.span, helps=("`{>= 6 every 10m +- 1m}`",))
+            return False
+        (measure,) = measures
+        number = measure.bound.value if measure is not None and isinstance(measure.bound, model.Literal) else None
+        least = number + (node.measures[0].op == ">") if isinstance(number, int) else 0
+        if 2 <= least <= MOST_BEATS:
+            return True
+        message = f"a cadence takes from 2 to {MOST_BEATS} events"
+        mark = "this is no constant number" if not isinstance(number, int) else "one event has no interval"
+        mark = f"these are {least}" if least > MOST_BEATS else mark
+        self.scope.faults.error("C306", message, node.measures[0].bound.span, mark)
+        return False
+
     def _own_field(self, node: tree.Path, scope: Scope) -> model.Field | None:
         found = path(node, scope)
+        if found is not None and found.many:
+            self.scope.faults.error(
+                "C405", f"`{'.'.join(node.parts)}` is a list, and a count is kept by one value", node.span
+            )
+            return None
         if found is not None and not isinstance(found.value, model.Field):
             self.scope.faults.error("C405", "a count is kept by fields of the counted events", node.span)
             return None
@@ -260,6 +339,9 @@ class Elements:
                 "C407", f"`{node.function}` is compared with {wanted}, and this is {bound.noun}", node.bound.span,
                 helps=("as in `40%`",) if type_ is ValueType.PERCENTAGE else (),
             )  # fmt: skip
+            return None
+        if isinstance(bound.value, model.Literal) and (mark := _pointless(node, bound.value.value)):
+            self.scope.faults.error("C306", "a bound that decides nothing", node.bound.span, mark)
             return None
         return model.Measure(node.function, subject, node.op, bound.value)
 

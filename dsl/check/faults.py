@@ -7,6 +7,8 @@ from chainrun.dsl.diagnostic import ChainError, Diagnostic, Fix, Label
 from chainrun.dsl.nearest import nearest
 from chainrun.dsl.source import Source, Span
 
+MOST_FAULTS = 50  # errors, and warnings, of one source
+
 
 class Faults:
     """Where every room of the check puts what it found wrong."""
@@ -29,7 +31,12 @@ class Faults:
         severity: str = "error",
     ) -> None:
         diagnostic = Diagnostic(code, message, (Label(span, mark), *also), severity, notes, helps, fix)
-        self._found.setdefault((code, span), diagnostic)
+        if len(self._found) < 2 * MOST_FAULTS or severity == "error":
+            self._found.setdefault((code, span), diagnostic)
+        if severity == "error" and len(self.errors) >= MOST_FAULTS:
+            label = Label(max(d.span for d in self.errors))
+            too_many = Diagnostic("C199", "too many faults; the rest of the file is not checked", (label,))
+            raise ChainError(self.source, (*self.errors, too_many))
 
     def warning(self, code: str, message: str, span: Span, mark: str = "", *, helps: tuple[str, ...] = ()) -> None:
         self.error(code, message, span, mark, helps=helps, severity="warning")

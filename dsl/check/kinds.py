@@ -14,6 +14,8 @@ from .conditions import condition
 from .scope import Meaning, Scope
 from .steps import arguments
 
+DEEPEST = 20  # kinds that filter kinds that filter kinds
+
 
 def declare(declarations: list[tree.KindDeclaration], scope: Scope) -> None:
     """Add the declared kinds to `scope.kinds`; in any order, each after the kind that it filters."""
@@ -33,12 +35,10 @@ def declare(declarations: list[tree.KindDeclaration], scope: Scope) -> None:
             )
             continue
         waiting[name] = declaration
-    while waiting:
+    for _ in range(DEEPEST):
         ready = [d for d in waiting.values() if d.step.parts[0].kind.text not in waiting]
         if not ready:
-            _report_circle(next(iter(waiting.values())), scope)
-            scope.broken.update(waiting)
-            return
+            break
         for declaration in ready:
             meaning = _meaning(declaration, scope)
             if meaning is not None:
@@ -46,12 +46,24 @@ def declare(declarations: list[tree.KindDeclaration], scope: Scope) -> None:
             else:
                 scope.broken.add(declaration.name.text)
             del waiting[declaration.name.text]
+    if waiting:
+        _report_circle(waiting, scope)
+        scope.broken.update(waiting)
 
 
-def _report_circle(declaration: tree.KindDeclaration, scope: Scope) -> None:
+def _report_circle(waiting: dict[str, tree.KindDeclaration], scope: Scope) -> None:
+    """Report a kind that leads back to itself, or else one that lies too deep."""
+    seen: dict[str, None] = {}
+    name = next(iter(waiting))
+    while name in waiting and name not in seen:
+        seen[name] = None
+        name = waiting[name].step.parts[0].kind.text
+    declaration = next(iter(waiting.values()))
     span = declaration.step.parts[0].kind.span
-    text = f"kind `{declaration.name.text}` is made of itself"
-    scope.faults.error("C215", text, span, "this leads in a circle")
+    if name in seen:
+        scope.faults.error("C215", f"kind `{declaration.name.text}` is made of itself", span, "this leads in a circle")
+    else:
+        scope.faults.error("C107", f"kinds that filter kinds, more than {DEEPEST} deep", span, "one too many")
 
 
 def _meaning(declaration: tree.KindDeclaration, scope: Scope) -> Meaning | None:

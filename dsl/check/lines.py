@@ -3,15 +3,18 @@
 Whether an exception is past its date depends on the time at which one asks: `expired` is for whoever has a clock.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable
+from datetime import date
 
 import msgspec
 from chainrun.dsl import model, tree
+from chainrun.dsl.diagnostic import Diagnostic, Label
+from chainrun.dsl.model import LEVELS
 
 from .conditions import condition
 from .scope import Binding, Place, Scope
 
-LEVELS = ("informational", "low", "medium", "high", "critical")
+DAY = 24 * 3_600_000_000  # microseconds
 
 
 def level(name: tree.Name | tree.Word, scope: Scope) -> str | None:
@@ -25,17 +28,27 @@ def level(name: tree.Name | tree.Word, scope: Scope) -> str | None:
 
 def last_moment(written: tree.Text, scope: Scope) -> int | None:
     """The end of a day in UTC, in microseconds since 1970."""
-    try:
-        day = date.fromisoformat(written.text)
-    except ValueError:
+    day = _day(written)
+    if day is None:
         scope.faults.error("C611", f"`{written.text}` is no day", written.span, "year, month, day: 2027-01-31")
+    return _end(day) if day is not None else None
+
+
+def _day(written: tree.Text) -> date | None:
+    try:
+        return date.fromisoformat(written.text)
+    except ValueError:
         return None
-    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-    return int(end.timestamp()) * 1_000_000 - 1
 
 
-def severity(node: tree.Severity, scope: Scope, end: Place) -> model.SeverityRule | None:
-    """`severity critical when prompt`: an optional step that matched, or a condition."""
+def _end(day: date) -> int:
+    """The last microsecond of a day in UTC; the last day of all has no next one to count to."""
+    return ((day - date(1970, 1, 1)).days + 1) * DAY - 1
+
+
+def severity(node: tree.Severity, scope: Scope, end: Place, awaited: int) -> model.SeverityRule | None:
+    """`severity critical when prompt`: an optional step that matched, or a condition. `awaited`: how many
+    positions there are up to the last that must happen."""
     found = level(node.level, scope)
     after = scope.at(end, own_fields=False, loose=True)
     if isinstance(node.when, tree.Path) and node.when.parts[0] in scope.captures and len(node.when.parts) == 1:
@@ -51,6 +64,14 @@ def severity(node: tree.Severity, scope: Scope, end: Place) -> model.SeverityRul
                 helps=(f"make its step optional (`?`), or write `severity: {found}` in the `analytic` block",),
             )
             return None
+        if capture.place[0][1] >= awaited:
+            scope.faults.warning(
+                "C613",
+                f"`{capture.name}` is not waited for",
+                node.when.span,
+                "the alert is written before it could match",
+                helps=("an optional step decides something only before a step that must happen",),
+            )
         return model.SeverityRule(level=found, when=capture.name, span=node.span)
     when = condition(node.when, after)
     return model.SeverityRule(level=found, when=when, span=node.span) if found and when else None
@@ -115,9 +136,21 @@ def _on_all(element: model.Element, exclusion: model.StepExclusion) -> model.Ele
             return msgspec.structs.replace(element, element=_on_all(element.element, exclusion))
 
 
-def expired(analytic: model.Analytic, at: int) -> tuple[model.Exclusion | model.StepExclusion, ...]:
-    """The exceptions of an analytic that no longer apply at a moment (microseconds since 1970)."""
-    of_matches = [e for c in analytic.chains for e in c.exceptions]
-    of_steps = [e for c in analytic.chains for p in c.positions for s in model.steps(p.element) for e in s.exceptions]
-    every: list[model.Exclusion | model.StepExclusion] = [*of_matches, *of_steps]
-    return tuple(e for e in every if e.until is not None and e.until < at)
+def expired(exceptions: Iterable[tree.Except], at: int) -> tuple[Diagnostic, ...]:
+    """A warning for each exception that no longer applies at a moment (microseconds since 1970)."""
+    found = []
+    for node in exceptions:
+        day = _day(node.until) if node.until is not None else None
+        if day is not None and node.until is not None and _end(day) < at:
+            late = at // DAY - (_end(day) + 1) // DAY
+            since = f"for {late} days" if late > 1 else "since yesterday" if late else "since today"
+            message = f'the exception "{node.reason.text}" no longer applies'
+            helps = ("look at it again: give it another day, or take it out",)
+            found.append(Diagnostic("C612", message, (Label(node.until.span, since),), "warning", helps=helps))
+    return tuple(found)
+
+
+def exceptions_of(file: tree.File) -> tuple[tree.Except, ...]:
+    """All exceptions of a file."""
+    own = tuple(i for i in file.items if isinstance(i, tree.Except))
+    return own + tuple(e for i in file.items if isinstance(i, tree.Chain) for e in i.exceptions)

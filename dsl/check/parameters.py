@@ -18,6 +18,9 @@ from . import spelling, values, words
 from .faults import Faults
 from .values import NOUNS, Valued
 
+LONGEST = 100 * 365 * 24 * 3_600_000_000  # microseconds: far from where sums of times overflow
+DEEPEST = 40  # parameters in parameters
+MOST_WORDS = 500_000  # of all parameters together, each with what it includes
 UNIT_EXAMPLES = {ValueType.DURATION: "10m", ValueType.BYTES: "5MB", ValueType.PERCENTAGE: "40%"}
 
 
@@ -56,6 +59,8 @@ class Parameters:
             self.override_faults.setdefault(setting.source, Faults(setting.source))
         self._known: dict[str, Known] = {}
         self._settings = settings
+        self._resolving = 0
+        self._words = 0
         self._first_uses: dict[str, Span] = {}
 
     def declare(self, parameters: Iterable[tree.Parameter], faults: Faults, *, shared: bool = False) -> None:
@@ -125,8 +130,14 @@ class Parameters:
             also = (Label(known.declared.name.span, "back to here"),) if faults is known.faults else ()
             faults.error("C215", f"`{known.name}` is made of itself", asked, "this leads in a circle", also=also)
             return
+        if self._resolving > DEEPEST:
+            faults.error("C107", f"parameters in parameters, more than {DEEPEST} deep", asked, "one too many")
+            known.state = "resolved"
+            return
         known.state = "resolving"
+        self._resolving += 1
         valued = values.evaluate(known.declared.value, self.valued, known.faults)
+        self._resolving -= 1
         known.state = "resolved"
         if valued is None:
             return
@@ -135,7 +146,12 @@ class Parameters:
             if setting.name == known.name and valued is not None:
                 valued = self._overridden(known, valued, setting)
                 known.origin = setting.origin
-        known.valued = valued
+        before, self._words = self._words, self._words + (len(valued.written) if valued is not None else 0)
+        if self._words <= MOST_WORDS:
+            known.valued = valued
+        elif before <= MOST_WORDS:
+            message = f"the parameters come to more than {MOST_WORDS:,} words"
+            faults.error("C107", message, asked, "here the last of them came in")
 
     def _overridden(self, known: Known, valued: Valued, setting: Setting) -> Valued | None:
         faults = self.override_faults[setting.source]
@@ -234,6 +250,9 @@ class Parameters:
             return None
         if not isinstance(found, int) or found <= 0:
             faults.error("C305", "this limit is zero or less", value.span, "nothing can happen in no time")
+            return None
+        if found > LONGEST:
+            faults.error("C305", "this limit is longer than a century", value.span, "no telemetry is so old")
             return None
         return found
 

@@ -6,6 +6,7 @@ types is found.
 
 from chainrun.dsl import model, tree
 from chainrun.dsl.nearest import nearest
+from chainrun.dsl.source import Span
 from chainrun.dsl.types import Entity, ValueType
 
 from . import values, words
@@ -76,6 +77,13 @@ def pattern(
             return _field(node, target, scope, user)
 
 
+def warn_of_emptiness(found: model.Pattern | model.Lookup, span: Span, scope: Scope) -> None:
+    """Warn of a test against a set without words."""
+    if isinstance(found, model.Words) and not found.words:
+        name = f"`{found.name}` is empty" if found.name is not None else "an empty set"
+        scope.faults.warning("C419", name, span, "so this test never passes")
+
+
 def _written(
     node: tree.WordSet | tree.Text, target: model.Target, scope: Scope, user: str, whole: bool, neutral: bool
 ) -> model.Pattern | None:
@@ -94,6 +102,8 @@ def _written(
             if written not in inherited:
                 written.whole = written.whole or whole
                 words.check_word(written, role)
+            if role is not ValueType.REGEX:
+                words.check_form(written, target.field)
     return values.as_pattern(valued.value)
 
 
@@ -105,6 +115,8 @@ def _parameter(node: tree.Path, target: model.Target, scope: Scope, user: str, n
     if type_ in values.WORDY:
         if not neutral and not scope.parameters.use(known, role_of(target.type), node.span, user, scope.faults):
             return None
+        for written in () if neutral or target.type is ValueType.REGEX else known.valued.written:
+            words.check_form(written, target.field)
         found = values.named(known.valued.value, known.name, node.span)
         return values.as_pattern(found)
     literal = known.valued.value

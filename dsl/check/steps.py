@@ -8,7 +8,7 @@ from chainrun.dsl.types import ACTORS, Entity
 from chainrun.dsl.vocabulary import ACTOR_ENTITIES
 
 from .conditions import condition
-from .patterns import pattern
+from .patterns import pattern, warn_of_emptiness
 from .scope import Capture, Scope
 
 ORIGINS = frozenset({Entity.CONTAINER, Entity.INSTANCE})  # entities that have an address of their own
@@ -75,6 +75,7 @@ def arguments(node: tree.Part, kind: model.Kind, scope: Scope) -> tuple[model.Ar
         if target is None or tested is None:
             faulty = True
             continue
+        warn_of_emptiness(tested, given.span, scope)
         found.append(model.Argument(name=name, target=target, pattern=tested, span=given.span))
     return None if faulty else tuple(found)
 

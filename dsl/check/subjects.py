@@ -28,23 +28,71 @@ class Subject(msgspec.Struct, frozen=True):
     span: Span | None = None
 
 
+Subjects = tuple[set[Subject], model.Either | None]  # and the alternative that leaves none, where one does
+
+
 def check_causes(positions: tuple[model.Position, ...], scope: Scope) -> None:
     """Report every step that its arrow's subject cannot cause, and alternatives that leave no single subject."""
-    subjects = {Subject()}
-    mixed: model.Either | None = None
-    for position in positions:
+    before: Subjects = ({Subject()}, None)
+    for position, after in zip(positions, _after_each(positions), strict=True):
         hop, element = position.hop, position.element
+        subjects, mixed = before
         if hop is not None:
             if mixed is not None and _leans_on_subject(hop, element):
                 _report_mixed(mixed, hop, scope)
             else:
                 _check(element, hop, subjects, scope)
-        if isinstance(element, model.Absent) and hop is not None:
-            continue
-        mixed = _mixed(element)
-        subjects = {after for subject in subjects for after in _after(subject, hop, element)}
-        if mixed is not None:
-            subjects = {Subject()}
+        before = after
+
+
+def check_until(positions: tuple[model.Position, ...], until: model.Step, scope: Scope) -> None:
+    """Report an `until` without a link whose actor no subject of the chain can be."""
+    last_is_absent = bool(positions) and isinstance(positions[-1].element, model.Absent)
+    begun = _after_each(positions)[: None if last_is_absent else -1]
+    subjects = {subject for found, _ in begun for subject in found}
+    kind = next((p.kind for p in until.parts if p.kind.actor is not None), None)
+    if kind is None or _has_link(until) or not subjects or any(_can_end(s.entity, kind) for s in subjects):
+        return
+    entities = sorted({s.entity for s in subjects if s.entity is not None})
+    actor = ACTOR_ENTITIES.get(kind.actor or "")
+    about = kind.introduces is not None and kind.introduces.entity in entities
+    named = next((c.name for c in scope.captures.values() if c.introduced == kind.introduces), "box")
+    scope.faults.error(
+        "C314",
+        f"`{kind.name}` never ends this chain",
+        until.span,
+        f"it is done by {_a(actor)}, and the chain is about {' or '.join(map(_a, entities))}" if actor else "",
+        notes=("without a link, `until` takes what the chain's subject itself does",),
+        helps=(f"link it: `until {kind.name} of {named}`",) if about else (),
+    )
+
+
+def _can_end(subject: Entity | None, kind: model.Kind) -> bool:
+    """Whether the subject itself may be who acts in such an event; of one that is not known it may."""
+    actor = ACTOR_ENTITIES.get(kind.actor or "")
+    if subject is None or actor is None or subject is actor:
+        return True
+    if subject is Entity.SESSION:
+        return actor is Entity.IDENTITY  # what an identity does, it does in a session
+    # containers and instances act by what runs in them; who starts and stops them is somebody else
+    in_it = subject in (Entity.CONTAINER, Entity.INSTANCE) and actor is Entity.PROCESS
+    return in_it and (kind.introduces is None or kind.introduces.entity is not subject)
+
+
+def _after_each(positions: tuple[model.Position, ...]) -> list[Subjects]:
+    """What the subject may be after each position."""
+    found: list[Subjects] = []
+    subjects: set[Subject] = {Subject()}
+    mixed: model.Either | None = None
+    for position in positions:
+        hop, element = position.hop, position.element
+        if not (isinstance(element, model.Absent) and hop is not None):
+            mixed = _mixed(element)
+            subjects = {after for subject in subjects for after in _after(subject, hop, element)}
+            if mixed is not None:
+                subjects = {Subject()}
+        found.append((subjects, mixed))
+    return found
 
 
 def _after(subject: Subject, hop: model.Hop | None, element: model.Element) -> set[Subject]:

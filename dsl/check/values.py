@@ -38,6 +38,8 @@ NOUNS = {
     ValueType.ENTITY: "an entity",
 }
 FACTORS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
+DEEPEST = 200  # sets joined to sets, through parameters too: what walks a pattern may recurse without fear
+MOST_WORDS = 200_000  # of one value
 WORDY = frozenset({ValueType.WORDS, ValueType.TEXT})
 SCALARS = frozenset({ValueType.NUMBER, ValueType.BYTES, ValueType.PERCENTAGE, ValueType.DURATION})
 
@@ -49,6 +51,7 @@ class Valued(msgspec.Struct, frozen=True):
     value: Constant
     written: tuple[Written, ...] = ()
     includes: tuple[str, ...] = ()
+    depth: int = 0  # of joined sets
 
 
 LookUp = Callable[[tree.Name | tree.Path, Faults], Valued | None]
@@ -73,7 +76,9 @@ def evaluate(value: Value, look_up: LookUp, faults: Faults) -> Valued | None:
             return _entries(value, look_up, faults)
         case tree.Path(parts=(name,)):
             found = look_up(value, faults)
-            return found and Valued(found.type, named(found.value, name, value.span), found.written, (name,))
+            return found and Valued(
+                found.type, named(found.value, name, value.span), found.written, (name,), found.depth
+            )
         case tree.Path():
             faults.error("C501", f"`{'.'.join(value.parts)}` is a field, and a constant stands here", value.span)
             return None
@@ -108,7 +113,11 @@ def _words(value: tree.WordSet, look_up: LookUp, faults: Faults) -> Valued | Non
     written: list[Written] = []
     includes: list[str] = []
     faulty = False
+    depth = 0
     for item in value.items:
+        if len(written) > MOST_WORDS:
+            _report_too_many(item.span, faults)
+            return None
         if isinstance(item, tree.Word):
             own.append(model.Word(item.text, item.quote))
             written.append(Written(own[-1], item.span, faults))
@@ -124,6 +133,7 @@ def _words(value: tree.WordSet, look_up: LookUp, faults: Faults) -> Valued | Non
         else:
             includes.append(item.name.text)
             written.extend(found.written)
+            depth = max(depth, found.depth)
             inner = as_pattern(found.value)
             if isinstance(inner, model.Words):
                 own.extend(inner.words)
@@ -133,7 +143,11 @@ def _words(value: tree.WordSet, look_up: LookUp, faults: Faults) -> Valued | Non
         return None
     plain = model.Words(words=tuple(dict.fromkeys(own)), span=value.span)
     result = model.AnyOf(patterns=(plain, *beside), span=value.span) if beside else plain
-    return Valued(ValueType.WORDS, result, tuple(written), tuple(includes))
+    return Valued(ValueType.WORDS, result, tuple(written), tuple(includes), depth + bool(beside))
+
+
+def _report_too_many(span: Span, faults: Faults) -> None:
+    faults.error("C107", f"a set of more than {MOST_WORDS:,} words", span, "one too many")
 
 
 def _entries(value: tree.MapValue, look_up: LookUp, faults: Faults) -> Valued | None:
@@ -168,6 +182,12 @@ def _two(value: tree.SetUnion | tree.SetDifference, look_up: LookUp, faults: Fau
         if side.type not in WORDY:
             faults.error("C501", f"`{operator}` joins sets here, and this is {NOUNS[side.type]}", node.span)
             return None
+    if len(left.written) + len(right.written) > MOST_WORDS:
+        _report_too_many(value.span, faults)
+        return None
+    if max(left.depth, right.depth) >= DEEPEST:
+        faults.error("C107", f"sets joined to sets, more than {DEEPEST} deep", value.span, "one too many")
+        return None
     return joined(left, right, operator, value.span)
 
 
@@ -192,7 +212,8 @@ def joined(left: Valued, right: Valued, operator: str, span: Span) -> Valued:
         pattern = model.ButNot(pattern=a, without=b, span=span)
         # something is taken from the left set, so that a `*` in it is not over-broad
         written = tuple(Written(w.word, w.span, w.faults, whole=True) for w in left.written)
-    return Valued(ValueType.WORDS, pattern, written + right.written, left.includes + right.includes)
+    depth = max(left.depth, right.depth) + 1
+    return Valued(ValueType.WORDS, pattern, written + right.written, left.includes + right.includes, depth)
 
 
 def changed(valued: Valued, by: Valued, operator: str, span: Span) -> Valued:
@@ -205,9 +226,9 @@ def changed(valued: Valued, by: Valued, operator: str, span: Span) -> Valued:
     if operator == "+=":
         words = model.Words(words=tuple(dict.fromkeys(old.words + new.words)), span=old.span)
         return Valued(ValueType.WORDS, words, valued.written + by.written, includes)
-    gone = {word.text for word in new.words}
+    gone, there = {word.text for word in new.words}, {word.text for word in old.words}
     kept = tuple(word for word in old.words if word.text not in gone)
-    rest = tuple(word for word in new.words if word.text not in {w.text for w in old.words})
+    rest = tuple(word for word in new.words if word.text not in there)
     left = Valued(
         ValueType.WORDS,
         model.Words(words=kept, span=old.span),

@@ -1,4 +1,11 @@
-"""Time: that a chain has a limit, and that its limits can be kept together."""
+"""Time: that a chain has a limit, and that its limits have a meaning and can be kept together.
+
+    !A -> !B ->[1h] C -> !D ->[5m] E? -> F ->[2m] !G
+    leading           between               trailing
+
+An absence before the first positive step looks back by the limit of the arrow after it, one between two steps lasts
+from the one to the other and has no limit, one after the last that must happen lasts for the limit of its own arrow.
+"""
 
 from chainrun.dsl import model, tree
 from chainrun.dsl.diagnostic import Fix, Label
@@ -22,10 +29,74 @@ def check_windows(node: tree.Chain, hops: tuple[model.Hop | None, ...], within: 
             notes=("an alert needs at least one event",),
         )
         return
+    _limits_of_absences(node, hops, absences, scope)
     if clause is None:
         _without(node, hops, absences, scope)
     elif within is not None:
         _together(node, hops, absences, within, clause, scope)
+
+
+def is_one_event(node: tree.Chain) -> bool:
+    """Whether the chain is complete with its first event, with nothing to wait for."""
+    absences = [isinstance(_bare(p.element), tree.Absent) for p in node.positions]
+    events = sum(_events(p.element) for p, absent in zip(node.positions, absences, strict=True) if not absent)
+    return events == 1 and not absences[-1]
+
+
+def awaited(node: tree.Chain) -> int:
+    """How many positions there are up to the last that must happen."""
+    required = [
+        i
+        for i, p in enumerate(node.positions)
+        if not (_is_optional(p.element) or isinstance(_bare(p.element), tree.Absent))
+    ]
+    return required[-1] + 1 if required else len(node.positions)
+
+
+def _leading(absences: list[bool]) -> int:
+    """How many absences stand before the first step that is none."""
+    return absences.index(False)
+
+
+def _is_trailing(node: tree.Chain, absences: list[bool], number: int) -> bool:
+    """Whether an absence stands behind all that must happen."""
+    rest = zip(absences[number + 1 :], node.positions[number + 1 :], strict=True)
+    return all(absent or _is_optional(p.element) for absent, p in rest)
+
+
+def _limit_of(hops: tuple[model.Hop | None, ...], number: int, leading: int) -> model.Hop | None:
+    """The arrow whose limit an absence goes by: a leading one looks back by the arrow that follows it."""
+    return hops[number + 1] if number < leading and number + 1 < len(hops) else hops[number]
+
+
+def _limits_of_absences(
+    node: tree.Chain, hops: tuple[model.Hop | None, ...], absences: list[bool], scope: Scope
+) -> None:
+    leading = _leading(absences)
+    for number, absent in enumerate(absences):
+        hop = _limit_of(hops, number, leading) if absent else None
+        if hop is None or hop.most is None:
+            continue
+        if hop.least is not None:
+            scope.faults.error(
+                "C313",
+                "an absence has no least time",
+                hop.span,
+                "it begins at once" if number >= leading else "it lasts until the step that follows",
+                helps=(f"its end alone: `{hop.arrow}[{spelling.duration(hop.most)}]`",),
+            )
+        elif number >= leading and not _is_trailing(node, absences, number):
+            after = next(h for h, absent in zip(hops[number + 1 :], absences[number + 1 :], strict=True) if not absent)
+            scope.faults.error(
+                "C313",
+                "an absence between two steps lasts from the one to the other",
+                hop.span,
+                "so this limit has no meaning",
+                also=(Label(after.span, "how long it may take is said here"),) if after is not None else (),
+                helps=(f"`{after.arrow}[{spelling.duration(hop.most)}]` on the arrow after it",)
+                if after is not None and after.most is None
+                else (),
+            )
 
 
 def _without(node: tree.Chain, hops: tuple[model.Hop | None, ...], absences: list[bool], scope: Scope) -> None:
@@ -43,17 +114,17 @@ def _without(node: tree.Chain, hops: tuple[model.Hop | None, ...], absences: lis
             fix=Fix(Span(end, end), f" within {window}", "give it one"),
         )
         return
+    leading = _leading(absences)
     for number, (position, absent) in enumerate(zip(node.positions, absences, strict=True)):
-        # a leading absence looks back by the limit of the arrow that follows it, any other waits for its own
-        limit = hops[number] if number else hops[1] if len(hops) > 1 else None
+        limit = _limit_of(hops, number, leading)
         if absent and (limit is None or limit.most is None):
             end = _expression(node).end
             scope.faults.error(
                 "C302",
-                "this absence has no end" if number else "this absence has no beginning",
+                "this absence has no beginning" if number < leading else "this absence has no end",
                 position.element.span,
                 "when has it not happened?",
-                notes=("without a limit one waits for ever",) if number else (),
+                notes=() if number < leading else ("without a limit one waits for ever",),
                 fix=Fix(Span(end, end), f" within {_window(scope)}", "give the chain a limit"),
             )
             return
@@ -67,22 +138,26 @@ def _together(
     clause: tree.Within,
     scope: Scope,
 ) -> None:
+    leading = _leading(absences)
+    looks_back = range(1, leading + 1)  # arrows behind leading absences: they do not lie inside the window
     total = 0
-    for number, hop in enumerate(hops):
-        if hop is None or (number == 1 and absences[0]):  # a look-back does not lie inside the window
-            continue
-        longest, word = (hop.most, "most") if hop.most is not None else (hop.least, "least")
-        if longest is not None and longest > within:
-            scope.faults.error(
-                "C303",
-                f"this arrow is longer than the whole chain: {spelling.duration(longest)} in "
-                f"{spelling.duration(within)}",
-                hop.span,
-                "this limit never decides" if word == "most" else "the chain is over before it",
-                also=(Label(clause.span, "the whole chain"),),
-            )
-            return
-        total += hop.least or 0
+    for number, (hop, position) in enumerate(zip(hops, node.positions, strict=True)):
+        inner = [(h, _limits(h, scope)) for h in _own_arrows(position.element)]
+        outer = [(hop.span, (hop.least, hop.most))] if hop is not None and number not in looks_back else []
+        for span, (least, most) in (*outer, *((h.span, limits) for h, limits in inner)):
+            longest, word = (most, "most") if most is not None else (least, "least")
+            if longest is not None and longest > within:
+                scope.faults.error(
+                    "C303",
+                    f"this arrow is longer than the whole chain: {spelling.duration(longest)} in "
+                    f"{spelling.duration(within)}",
+                    span,
+                    "this limit never decides" if word == "most" else "the chain is over before it",
+                    also=(Label(clause.span, "the whole chain"),),
+                )
+                return
+        if outer and not absences[number] and not _is_optional(position.element):
+            total += hop.least or 0 if hop is not None else 0
     if total > within:
         scope.faults.error(
             "C303",
@@ -91,6 +166,23 @@ def _together(
             clause.span,
             "this chain can never complete",
         )
+
+
+def _own_arrows(node: tree.Element) -> list[tree.Hop]:
+    """The arrows that members of a group carry themselves."""
+    match node:
+        case tree.All() | tree.Either():
+            own = [m.arrow for m in node.members if m.arrow is not None]
+            return own + [hop for m in node.members for hop in _own_arrows(m.element)]
+        case tree.Step():
+            return []
+        case _:
+            return _own_arrows(node.element)
+
+
+def _limits(hop: tree.Hop, scope: Scope) -> tuple[int | None, int | None]:
+    least, most = (scope.parameters.limit(x, scope.faults) if x is not None else None for x in (hop.least, hop.most))
+    return least, most
 
 
 def _expression(node: tree.Chain) -> Span:

@@ -25,6 +25,13 @@ NOUNS = {
     ValueType.SCHEDULE: "a schedule",
 }
 
+_EMPTY = {
+    ValueType.PROGRAM: "C413",
+    ValueType.PATH: "C412",
+    ValueType.IMAGE: "C412",
+    ValueType.DESTINATION: "C414",
+    ValueType.REGEX: "C415",
+}
 _ROOTED = re.compile(r"[/\\~%$]|[A-Za-z?*]:|\*+[/\\]")
 _SLASH = re.compile(r"/|\\(?![*?])")  # an escaped wildcard is no separator
 _ADDRESS_LIKE = re.compile(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
@@ -49,17 +56,44 @@ class Written:
         self.whole = whole
 
 
+# Fields whose values have one form, by the end of their names: the form, and what it is.
+_FORMS = {
+    "file.extension": (re.compile(r"[^.].*"), "an extension has no dot before it"),
+    "file.name": (re.compile(r"[^/\\]*"), "a file name has no slash; `file.path` has"),
+    "event.outcome": (re.compile("success|failure|unknown"), "an outcome is `success`, `failure` or `unknown`"),
+    "hash.md5": (re.compile("[0-9A-Fa-f]{32}"), "an MD5 has 32 hexadecimal digits"),
+    "hash.sha1": (re.compile("[0-9A-Fa-f]{40}"), "a SHA-1 has 40 hexadecimal digits"),
+    "hash.sha256": (re.compile("[0-9A-Fa-f]{64}"), "a SHA-256 has 64 hexadecimal digits"),
+}
+
+
+def check_form(written: Written, field: str) -> None:
+    """Report a word that no value of this field equals, whatever the telemetry."""
+    form, noun = _FORMS.get(".".join(field.split(".")[-2:]), (None, ""))
+    text = written.word.text
+    if form is None or form.fullmatch(text) or re.search("[*?]", text):
+        return
+    bare = text.lstrip(".")
+    helps = (f"`{bare}`",) if bare and field == "file.extension" else ()
+    written.faults.error("C418", f"`{field}` is never `{text}`", written.span, noun, helps=helps)
+
+
 def check_word(written: Written, role: ValueType) -> None:
     """Report a word that cannot match anything as this type."""
     text = written.word.text
-    if text.strip("*") == "" and text and role is not ValueType.REGEX:
+    if not text and role in _EMPTY:
+        written.faults.error(_EMPTY[role], "an empty word", written.span, f"it matches no {NOUNS[role]}")
+        return
+    if text and _is_everything(text, role):
         if not written.whole:
             written.faults.error(
                 "C415",
                 f"`{text}` matches everything",
                 written.span,
                 "every value passes",
-                helps=("leave the test out, or take something from it: `{ * } - Internal`",),
+                helps=("leave the test out",)
+                if role is ValueType.REGEX
+                else ("leave the test out, or take something from it: `{ * } - Internal`",),
             )
         return
     match role:
@@ -81,6 +115,16 @@ def check_word(written: Written, role: ValueType) -> None:
                 "an image is never called so",
                 notes=("an image reference is `registry/namespace/name:tag@digest` in its parts",),
             )
+
+
+def _is_everything(text: str, role: ValueType) -> bool:
+    match role:
+        case ValueType.REGEX:
+            return text in (".*", "^.*$", "^.*", ".*$", "(?i).*", "(?s).*", "^")
+        case ValueType.PATH:
+            return text.strip("*/\\") == ""
+        case _:
+            return text.strip("*") == ""
 
 
 def _path(written: Written, text: str) -> None:

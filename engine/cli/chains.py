@@ -21,16 +21,26 @@ SetOption = Annotated[
 SiteOption = Annotated[
     str | None, typer.Option("--site", metavar="FILE", help="The site file; without it, the nearest chainrun.toml.")
 ]
+TunedOption = Annotated[
+    bool,
+    typer.Option("--require-tuned", help="Refuse analytics of whose parameters some were never set for this site."),
+]
 
 
 def load(
-    paths: Sequence[str], settings: Sequence[str] | None, site: str | None, *, quiet: bool, runnable: bool = True
+    paths: Sequence[str],
+    settings: Sequence[str] | None,
+    site: str | None,
+    *,
+    quiet: bool,
+    runnable: bool = True,
+    tuned: bool = False,
 ) -> tuple[Analytic, ...] | None:
     """The analytics, or None where something is wrong with them; what is, has been shown.
 
     Advice is counted on one line, since `check` gives it in full, and left out where `quiet`.
     """
-    library = open_library(paths, settings, site, runnable=runnable)
+    library = open_library(paths, settings, site, runnable=runnable, tuned=tuned)
     for faults in library.errors:
         sys.stderr.write(to_text(faults.diagnostics, faults.source, is_wanted(sys.stderr)) + "\n")
     if library.errors:
@@ -44,9 +54,16 @@ def load(
 
 
 def open_library(
-    paths: Sequence[str], settings: Sequence[str] | None, site: str | None, *, runnable: bool = True
+    paths: Sequence[str],
+    settings: Sequence[str] | None,
+    site: str | None,
+    *,
+    runnable: bool = True,
+    tuned: bool = False,
+    at: int | None = None,
 ) -> Library:
     """The chains as the options want them, the nearest site file in force where none is named."""
     if site is not None and not Path(site).is_file():
         raise UsageError(f"there is no site file `{excerpt(site, 200)}`")
-    return read_library(paths, settings or (), site or nearest_site(Path.cwd()), runnable=runnable)
+    found = site or nearest_site(Path.cwd())
+    return read_library(paths, settings or (), found, runnable=runnable, tuned=tuned, at=at)

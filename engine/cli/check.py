@@ -1,21 +1,25 @@
 """Check chain files: every fault of every file, in order of place; exit code 1 where there is an error.
 
-FILES are chain files or folders of them. `--format json` prints one object a diagnostic.
+FILES are chain files or folders of them. `--format json` prints one object a diagnostic, `--format sarif` a SARIF log,
+which code hosts show beside the lines.
 """
 
 import json
 import sys
+import time
 from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
 from chainrun.dsl.render import to_data, to_text
+from chainrun.dsl.sarif import to_sarif
 
 from ..chains import Faults
 from ..report.escape import escape_json
 from ..report.paint import is_wanted
 from .arguments import expand, needs_chain
-from .chains import SetOption, SiteOption, open_library
+from .chains import SetOption, SiteOption, TunedOption, open_library
 from .exits import Exit
 
 # Bytes of a file's name that are no UTF-8, as JSON's text for `\\xff`.
@@ -25,6 +29,7 @@ _UNDECODED = {0xDC00 + byte: f"\\\\x{byte:02x}" for byte in range(0x80, 0x100)}
 class Form(StrEnum):
     TEXT = "text"
     JSON = "json"
+    SARIF = "sarif"
 
 
 def command(
@@ -32,11 +37,12 @@ def command(
     form: Annotated[Form, typer.Option("--format", "-f", help="How diagnostics are written.")] = Form.TEXT,
     settings: SetOption = None,
     site: SiteOption = None,
+    tuned: TunedOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No closing line.")] = False,
 ) -> int:
     paths = [path for word in files for path in expand(word)]
     needs_chain(paths, "check")
-    library = open_library(paths, settings, site)
+    library = open_library(paths, settings, site, tuned=tuned, at=time.time_ns() // 1_000)
     found = sorted((*library.errors, *library.warnings), key=lambda f: f.source.name)
     _write(found, form)
     errors = sum(d.severity == "error" for f in found for d in f.diagnostics)
@@ -51,11 +57,24 @@ def _write(found: list[Faults], form: Form) -> None:
     if form is Form.JSON:
         for faults in found:
             for row in to_data(faults.diagnostics, faults.source):
-                line = json.dumps(row, ensure_ascii=False, separators=(",", ":")).translate(_UNDECODED)
-                sys.stdout.buffer.write(escape_json(line).encode() + b"\n")
+                _write_json(row)
+    elif form is Form.SARIF:
+        _write_json(to_sarif([(f.source, f.diagnostics) for f in found], _version()))
     elif found:
         color = is_wanted(sys.stdout)
         sys.stdout.write("\n".join(to_text(f.diagnostics, f.source, color) for f in found) + "\n")
+
+
+def _write_json(value: object) -> None:
+    line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_UNDECODED)
+    sys.stdout.buffer.write(escape_json(line).encode() + b"\n")
+
+
+def _version() -> str:
+    try:
+        return version("chainrun")
+    except PackageNotFoundError:  # run from a tree that was never installed
+        return "0"
 
 
 def _count(number: int, noun: str) -> str:

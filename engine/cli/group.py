@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "run": "Run chains over telemetry and write alerts (the verb may be left out).",
     "check": "Check chain files and show every fault.",
     "fmt": "Bring chain files into the canonical form.",
+    "test": "Run the tests of chain files, and the cases beside them.",
     "explain": "Say in prose what a chain means; --dot draws it.",
     "params": "List a chain file's parameters and where their values come from.",
     "normalise": "Print the canonical events of telemetry files.",

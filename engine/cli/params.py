@@ -1,11 +1,17 @@
-"""List the parameters of chain files: type, value, where the value comes from, and what it means."""
+"""List the parameters of chain files: type, value, where the value comes from, and what it means.
 
+`--format json` prints one object a parameter, with its default.
+"""
+
+import json
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+from chainrun.dsl.model import Analytic
 
-from ..report.escape import escape
+from ..report.escape import escape, escape_json
 from ..report.paint import Paint, is_wanted
 from ..study.explain import parameter_lines
 from .arguments import expand, needs_chain
@@ -13,16 +19,26 @@ from .chains import SetOption, SiteOption, load
 from .exits import Exit
 
 
+class Form(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
 def command(
     chains: Annotated[list[str], typer.Argument(metavar="CHAIN", show_default=False)],
+    form: Annotated[Form, typer.Option("--format", "-f", help="How parameters are listed.")] = Form.TEXT,
     settings: SetOption = None,
     site: SiteOption = None,
 ) -> int:
     paths = [path for word in chains for path in expand(word)]
     needs_chain(paths, "params")
-    analytics = load(paths, settings, site, quiet=True)
+    analytics = load(paths, settings, site, quiet=True, runnable=False)
     if analytics is None:
         return Exit.WRONG_CHAIN
+    if form is Form.JSON:
+        for analytic in analytics:
+            _write_json(analytic)
+        return Exit.OK
     paint = Paint(is_wanted(sys.stdout))
     for number, analytic in enumerate(analytics):
         if len(analytics) > 1:
@@ -31,3 +47,18 @@ def command(
         if not analytic.parameters:
             sys.stderr.write(f"{escape(analytic.id)} has no parameters\n")
     return Exit.OK
+
+
+def _write_json(analytic: Analytic) -> None:
+    for parameter in analytic.parameters:
+        row = {
+            "analytic": analytic.id,
+            "name": parameter.name,
+            "type": parameter.type.value,
+            "value": parameter.value,
+            "default": parameter.default,
+            "origin": parameter.origin,
+            "description": parameter.description,
+        }
+        line = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        sys.stdout.buffer.write(escape_json(line).encode("utf-8", "backslashreplace") + b"\n")

@@ -14,8 +14,10 @@ from typing import Annotated, TextIO
 
 import typer
 
+from ..baseline import BaselineError
 from ..chains import chain_files, nearest_site
 from ..formats import FormatError
+from ..intake.inventory import InventoryError
 from ..intake.source import STANDARD_INPUT
 from ..report.alert import Alert
 from ..report.escape import excerpt
@@ -25,7 +27,7 @@ from ..report.summary import to_summary
 from ..report.text import TextBlocks
 from ..run import Options, Run
 from .arguments import duration, host_name, needs_chain, needs_events, split
-from .chains import SetOption, SiteOption, load
+from .chains import SetOption, SiteOption, TunedOption, load
 from .exits import Exit, UsageError
 from .progress import Bar
 from .signals import drained
@@ -48,9 +50,27 @@ def command(
     ] = None,
     settings: SetOption = None,
     site: SiteOption = None,
+    tuned: TunedOption = False,
     evidence: Annotated[int, typer.Option(min=1, help="List at most so many events of a step.")] = 20,
     no_raw: Annotated[bool, typer.Option("--no-raw", help="Leave the records as they came out of the alerts.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary, no advice.")] = False,
+    updates: Annotated[
+        bool, typer.Option("--updates", help="Write an alert once more when its window has closed, if it has grown.")
+    ] = False,
+    show_suppressed: Annotated[
+        bool, typer.Option("--show-suppressed", help="Write what an exception suppresses too; such alerts say so.")
+    ] = False,
+    allow_unproven: Annotated[
+        bool,
+        typer.Option("--allow-unproven", help="Let what was never seen, in too short a past, count as not happened."),
+    ] = False,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="What was seen before, by `chainrun baseline`; may be repeated."),
+    ] = None,
+    inventory: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Who had which address: CSV with address, host, from, until.")
+    ] = None,
     host: Annotated[str | None, typer.Option(metavar="NAME", help="The host of records that name none.")] = None,
     lateness: Annotated[
         str, typer.Option(metavar="DURATION", help="How much out of order a pipe's events may be; files need none.")
@@ -70,12 +90,17 @@ def command(
     options = Options(
         evidence=evidence,
         raw=not no_raw,
+        updates=updates,
+        show_suppressed=show_suppressed,
+        allow_unproven=allow_unproven,
+        baselines=tuple(baseline or ()),
+        inventory=inventory,
         host=host_name(host),
         lateness=duration(lateness),
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
     )
-    analytics = load(chains, settings, site, quiet=quiet)
+    analytics = load(chains, settings, site, quiet=quiet, tuned=tuned)
     if analytics is None:
         return Exit.WRONG_CHAIN
     needs_events(inputs, f"chainrun {' '.join(chains[:3])}")
@@ -84,7 +109,12 @@ def command(
         run = Run(analytics, inputs, options, on_progress=bar.advance)
     except FormatError as error:
         raise UsageError("; ".join(excerpt(fault, 300) for fault in error.faults), "`chainrun formats`") from error
-    read = [*run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), site or nearest_site(Path.cwd())]
+    except (InventoryError, BaselineError) as error:
+        raise UsageError("; ".join(excerpt(fault, 300) for fault in error.faults)) from error
+    read = [
+        *run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), *(baseline or ()), inventory,
+        site or nearest_site(Path.cwd()),
+    ]  # fmt: skip
     with _sink(form, output, read) as write, drained(run) as interrupted, bar:
         for alert in run:
             bar.close()

@@ -13,13 +13,15 @@ from typing import IO, Protocol
 from chainrun.engine.event import Event, Origin
 
 from .clock import UNMEASURED, Clock, Hold, correct_all
+from .inventory import Inventory
 from .lines import LONGEST, Line, Splitter
-from .names import Addresses, Names
+from .names import Names
 from .occurrence import Occurrences
 from .order import LATE, Duplicates, Reorder, in_order
 from .seconds import WholeSeconds
 from .source import Input, Reader, find_inputs, wait
 from .tally import Tally
+from .whose import HostAddresses
 
 TOO_LONG = "line too long"
 STOP_CHECK = 0.5  # seconds: how often a silent pipe is left to see whether the run was asked to stop
@@ -48,6 +50,7 @@ class Intake:
     inputs      files, folders, globs, "-"; none at all is standard input
     lateness    microseconds that a pipe's events may be out of order; files need none
     host        the host of records that name none; without it, the input's name
+    inventory   who had which address, as the user knows it
     stream      take files as they come, too
     idle        seconds for which the other pipes wait for a silent one
     on_progress called with the bytes read and the bytes there are (0 where a pipe makes that unknown)
@@ -61,6 +64,7 @@ class Intake:
         *,
         lateness: int | None = None,
         host: str | None = None,
+        inventory: Inventory | None = None,
         stdin: IO[bytes] | int = 0,
         stream: bool = False,
         longest: int = LONGEST,
@@ -81,7 +85,7 @@ class Intake:
         self._on_bad = on_bad
         self._stopped = False
         self._clock = Clock()
-        self._addresses = Addresses()
+        self._addresses = HostAddresses(inventory)
         self._bytes_total = 0 if self.is_stream else sum(i.size or 0 for i in self.inputs)
 
     def stop(self) -> None:
@@ -114,10 +118,14 @@ class Intake:
                 for line in splitter.end():
                     events += self._normalise(line, input)
             self._close(reader)
+        # whose address it was is a question of time: hosts' clocks are set right before flows are given to them
+        correct_all(self._clock, [event for event in events if event.host])
         for event in events:
-            if not event.host:
-                event.host = self._addresses.host_of(event) or self._default_host(event.origin.input)
-        correct_all(self._clock, events)
+            self._addresses.learn(event)
+        flows = [event for event in events if not event.host]
+        for event in flows:
+            event.host = self._addresses.host_of(event) or self._default_host(event.origin.input)
+        correct_all(self._clock, flows)
         return in_order(events)
 
     # -- pipes ----------------------------------------
@@ -223,7 +231,8 @@ class Intake:
         for event in result:
             if not event.host and not _is_flow(event):
                 event.host = self._default_host(input.name)
-            self._addresses.learn(event)
+            if self.is_stream:
+                self._addresses.learn(event)
             if event.measures is not None and not self.is_stream:
                 self._clock.learn(event)
         return result if self.is_stream else passing  # on a pipe, `Hold` measures

@@ -1,60 +1,10 @@
-"""Names: what an address was called, and whose it was.
-
-`Names` gives a connection the domain that its process, else its host, last resolved to that address. `Addresses` gives
-a record without a host (a network sensor's flow) the host that had its source address. Called by `intake`: `Addresses`
-before ordering, `Names` after.
+"""Names: what an address was called. A connection gets the domain that its process, else its host, last resolved to
+that address. Called by `intake`, once events are in order.
 """
-
-from ipaddress import ip_address
 
 from chainrun.engine.event import Event
 
 _Key = tuple[str, object, str]  # host, process or None, address
-
-
-class Addresses:
-    """Which host had which address. An address that two hosts have had (a lab's 10.0.2.15) is nobody's."""
-
-    def __init__(self, most: int = 100_000) -> None:
-        self._most = most
-        self._hosts: dict[str, str | None] = {}
-
-    def learn(self, event: Event) -> None:
-        """Takes the addresses that an event shows its host to have."""
-        if not event.host:
-            return
-        fields = event.fields
-        # The source of an outbound connection is this host; of an inbound one, or of a sign-in, somebody else.
-        if "connect" in event.kinds and (source := fields.get("source.ip")) is not None:
-            self._learn(source, event.host)
-        if (own := fields.get("host.ip")) is not None:
-            for address in own if isinstance(own, tuple) else (own,):
-                self._learn(address, event.host)
-
-    def host_of(self, event: Event) -> str | None:
-        """The host of a flow that names none."""
-        source = event.fields.get("source.ip")
-        return self._hosts.get(source) if isinstance(source, str) else None
-
-    def _learn(self, address: object, host: str) -> None:
-        if not isinstance(address, str):
-            return
-        known = self._hosts.get(address, "")
-        if known == host:
-            return
-        if known == "":
-            if len(self._hosts) < self._most and not _is_everybodys(address):
-                self._hosts[address] = host
-        elif known is not None:
-            self._hosts[address] = None
-
-
-def _is_everybodys(address: str) -> bool:
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return True
-    return ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast
 
 
 class Names:

@@ -1,140 +1,308 @@
 """A checked chain becomes an automaton: states, joins, live keys, identity.
 
-Three walks. *Forward* over the elements in the order written, carrying what is known by then (`Known`: the subject, the
-captures), making states and edges. *Backward* over the states for liveness: which slots something later still asks for.
-Then the layouts are cut to what lives, and the automaton is a value.
-
-What the engine cannot run yet is refused before, by `unsupported`.
+*Forward* over the elements in the order written, carrying what is known by then (`known`: the subject, the captures;
+`linking`: what joins a step to it), making states and edges. Then *backward* over the states (`liveness`): which slots
+something later still asks for.
 """
-
-from collections.abc import Iterator
 
 import msgspec
 from chainrun.dsl import model
-from chainrun.dsl.model import Analytic, Chain, Element, Hop, Step
-from chainrun.dsl.types import ACTORS
+from chainrun.dsl.model import Analytic, Chain, Element, Hop
 
-from ..intake.decode import LINEAGE
-from .automaton import LEVEL, SCOPES, Automaton, Edge, Join, State
-from .conditions import members, needs, reads
-from .equality import same, same_plain
-from .siblings import asked, compared, kept_name, waiting
-from .unsupported import step_reads
-
-
-class Acted(msgspec.Struct, frozen=True, order=True):
-    """A member of `&` that has matched: its place, the slot of what it introduced or of who acted, its identity."""
-
-    member: int
-    subject: str | None
-    identity: tuple[str, ...]
+from .automaton import Automaton, Count, Trailing
+from .edges import Approach, Edges, measure_reads
+from .exclusions import settled
+from .known import Acted, Book, Exit, Known, Leaf, Pending, leaves, names
+from .linking import Arrow, Linking, step_reads
+from .liveness import Draft, Final, freeze
+from .needs import reads
+from .siblings import asked, waiting
+from .spelled import spelled
+from .wanted import wanted
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What is known of a partial match at one place of the chain.
-
-    subject     the slot of what acts now, or None
-    introduced  whether the subject was introduced (else it is an actor, and a later actor takes its place)
-    captures    capture -> the step or alternative (by its id) that it names
-    identity    slots that tell one alert from another, of the last required step written so far
-    group       inside `&`: the members that have matched
-    """
-
-    subject: str | None = None
-    introduced: bool = False
-    captures: tuple[tuple[str, int], ...] = ()
-    identity: tuple[str, ...] = ()
-    group: tuple[Acted, ...] = ()
-
-
-class Exit(msgspec.Struct, frozen=True):
-    """A place from which the chain goes on: a state (None: the start) and what is known there."""
-
-    state: int | None
-    known: Known
-
-
-class _Draft:
-    """States under construction: edges into each, and the slots that each edge defines."""
-
-    def __init__(self) -> None:
-        self.titles: list[str] = []
-        self.edges: list[list[tuple[Edge, frozenset[str]]]] = []
-
-    def state(self, title: str) -> int:
-        self.titles.append(title)
-        self.edges.append([])
-        return len(self.titles) - 1
-
-
-def compile_chain(analytic: Analytic, chain: Chain) -> Automaton:
-    """The automaton of a checked chain in which `unsupported` finds nothing."""
-    all_steps = tuple(s for p in chain.positions for s in model.steps(p.element))
-    return _Compiler(analytic, chain, all_steps).compile()
+def compile_chain(analytic: Analytic, chain: Chain, extras: bool = False) -> Automaton:
+    """The automaton of a checked chain in which `unsupported` finds nothing. `extras`: optional steps at the end, which
+    nobody waits for, are followed all the same, for what they add to an alert."""
+    return _Compiler(analytic, spelled(chain)).compile(extras)
 
 
 class _Compiler:
-    def __init__(self, analytic: Analytic, chain: Chain, all_steps: tuple[Step, ...]) -> None:
+    def __init__(self, analytic: Analytic, chain: Chain) -> None:
         self.analytic = analytic
         self.chain = chain
-        self.steps = all_steps
-        # (capture, field) that anything reads: steps, and exceptions of the whole match
-        tested = [step_reads(step) for step in all_steps] + [reads(e.when) for e in chain.exceptions]
-        self.captured = frozenset().union(*tested)
-        self.draft = _Draft()
+        self.steps = tuple(s for p in chain.positions for s in model.steps(p.element))
+        if chain.until is not None:
+            self.steps += (chain.until,)
+        self.book = Book(self.steps)
+        self.linking = Linking(self.book)
+        self.draft = Draft()
         self.optional: set[int] = set()
+        # (capture, field) that anything reads
+        tested = [step_reads(step) for step in self.steps]
+        tested += [reads(e.when) for e in chain.exceptions]
+        tested += [reads(r.when) for r in chain.severities if not isinstance(r.when, str)]
+        tested += [_count_reads(p.element) for p in chain.positions]
+        named = (name.partition(".") for name in chain.once_per or ())
+        self.names = frozenset(n for p in chain.positions for n in names(p.element))
+        tested.append(frozenset((capture, field) for capture, _, field in named if capture in self.names and field))
+        self.captured = frozenset().union(*tested)
+        self.edges = Edges(chain, self.book, self.linking, self.draft, self.captured)
 
-    def compile(self) -> Automaton:
+    def compile(self, extras: bool) -> Automaton:
         positions = list(self.chain.positions)
         # a trailing optional step never delays the alert and begins no match: it is listed, not waited for
+        after: list[model.Position] = []
         while len(positions) > 1 and isinstance(positions[-1].element, model.Optional):
-            self.optional.update(s.number for s in model.steps(positions.pop().element))
+            after.insert(0, positions.pop())
+            self.optional.update(s.number for s in model.steps(after[0].element))
         exits = [Exit(None, Known())]
-        for position in positions:
-            exits = self.element(position.element, exits, position.hop)
-        finals = {e.state: e.known for e in exits if e.state is not None}
-        return self.freeze(finals)
+        for place, position in enumerate(positions):
+            exits = self.advance(place, position, exits)
+        finals = {e.state: self.final(e) for e in exits if e.state is not None}
+        if extras and not any(f.trailing for f in finals.values()):
+            for place, position in enumerate(after, len(positions)):
+                exits = self.advance(place, position, exits)
+            for exit in exits:
+                if exit.state is not None and exit.state not in finals:
+                    finals[exit.state] = msgspec.structs.replace(self.final(exit), extra=True)
+        states = freeze(self.chain, self.draft, finals, bool(self.optional))
+        fields = wanted(self.chain, self.steps) | {field for _, field in self.captured if field}
+        return Automaton(self.analytic.id, self.chain, states, self.steps, frozenset(self.optional), frozenset(fields))
 
-    # -- forward: elements to edges ----------------------------------------
+    def advance(self, place: int, position: model.Position, exits: list[Exit]) -> list[Exit]:
+        """The exits after a position. Those that it made have the slot of its moment."""
+        self.edges.place, self.edges.hop = place, position.hop
+        return [
+            exit if exit.state is None or exit.moment is not None else msgspec.structs.replace(exit, moment=f"^{place}")
+            for exit in self.element(position.element, exits, position.hop)
+        ]
+
+    def final(self, exit: Exit) -> Final:
+        """What a final state asks: who the alert is of, and what must not come after."""
+        trailing = [
+            Trailing(absence, pending.hop.most if pending.hop is not None else None)
+            for pending in exit.pending
+            for leaf in leaves(pending.absent.element) or ()
+            for absence in self.linking.absences(leaf.step, exit.known, leaf.hop or pending.hop)
+        ]
+        until = self.edges.until(exit.known) if trailing else None
+        if until is not None:
+            trailing.append(Trailing(until))
+        captures = dict(exit.known.captures)
+        identity: tuple[str | None, ...] = exit.known.identity
+        if self.chain.once_per is not None:
+            identity = tuple(self.once(name, captures) for name in self.chain.once_per)
+        return Final(identity, tuple(trailing), frozenset(captures))
+
+    def once(self, name: str, captures: dict[str, int]) -> str | None:
+        """The slot of a part of `once per`; None for a capture that is not bound here."""
+        capture, _, field = name.partition(".")
+        if capture in captures:
+            return self.linking.slot(captures, capture, field)
+        return None if capture in self.names else f"={name}"
+
+    # -- elements ------------------------------------------------------------
 
     def element(self, element: Element, exits: list[Exit], hop: Hop | None, optional: bool = False) -> list[Exit]:
+        found = leaves(element, hop)
+        if found is not None:
+            return self.step(list(found), exits, optional)
         match element:
-            case Step():
-                return self.either([(hop, element)], exits, None, optional)
             case model.Either():
-                members = [(m_hop or hop, m) for m_hop, m in element.members]
-                if all(isinstance(m, Step) for _, m in members):
-                    return self.either(
-                        [(h, m) for h, m in members if isinstance(m, Step)], exits, element.capture, optional
-                    )
-                return [e for h, m in members for e in self.element(m, exits, h, optional)]
+                members = [(own or hop, m) for own, m in element.members]
+                simple = [x for h, m in members for x in leaves(m, h) or ()]
+                ways = self.step(simple, exits, optional) if simple else []
+                for own, member in members:
+                    if leaves(member) is None:
+                        ways += self.element(member, exits, own, optional)
+                return ways
             case model.All():
                 return self.all(element, exits, hop)
             case model.Optional():
                 self.optional.update(s.number for s in model.steps(element))
                 return [*exits, *self.element(element.element, exits, hop, optional=True)]
+            case model.Absent():
+                return [msgspec.structs.replace(e, pending=(*e.pending, Pending(hop, element))) for e in exits]
+            case model.Repeat():
+                return self.repeat(element, exits, hop, optional)
+            case model.Counted():
+                return self.counted(element, exits, hop, optional)
+            case model.WithoutPrior():  # of a repetition or a count: asked at its last event
+                inner = element.element
+                while isinstance(inner, model.WithoutPrior):
+                    inner = inner.element
+                priors = _priors(element)
+                if isinstance(inner, model.Repeat):
+                    return self.repeat(inner, exits, hop, optional, priors)
+                assert isinstance(inner, model.Counted)
+                return self.counted(inner, exits, hop, optional, priors)
             case _:
-                raise AssertionError(f"not refused: {type(element).__name__}")
+                raise AssertionError(type(element).__name__)
 
-    def either(
-        self, members: list[tuple[Hop | None, Step]], exits: list[Exit], capture: str | None, optional: bool
-    ) -> list[Exit]:
+    def step(self, found: list[Leaf], exits: list[Exit], optional: bool) -> list[Exit]:
         """Edges for one step, or for alternatives that feed one state."""
-        number = members[0][1].number
-        grouped: dict[Known, list[tuple[Exit, Hop | None, Step]]] = {}
-        for exit in exits:
-            for hop, step in members:
-                after = self.after(step, number, exit.known, hop, capture)
-                if optional:
-                    after = msgspec.structs.replace(after, identity=exit.known.identity)
-                grouped.setdefault(after, []).append((exit, hop, step))
+        number = found[0].step.number
+        ways = [Approach(leaf.hop, (leaf.hop,), optional=optional, priors=leaf.priors) for leaf in found]
+        return self.feed([(exit, *way) for exit in exits for way in zip(found, ways, strict=True)], number)
+
+    def feed(self, ways: list[tuple[Exit, Leaf, Approach]], number: int) -> list[Exit]:
+        """A state for each thing that can be known after these ways, and the edges into it."""
+        grouped: dict[Known, list[tuple[Exit, Leaf, Approach, Arrow]]] = {}
+        for exit, leaf, way in ways:
+            before = way.joined_to or exit.known
+            for arrow in self.linking.arrows(leaf.step, before, way.link):
+                after = self.after(leaf, number, before, way, arrow)
+                if way.optional:
+                    after = msgspec.structs.replace(after, identity=before.identity)
+                grouped.setdefault(after, []).append((exit, leaf, way, arrow))
         result = []
-        for known, ways in grouped.items():
-            state = self.draft.state(" | ".join(dict.fromkeys(step.title for _, _, step in ways)))
-            for exit, hop, step in ways:
-                self.edge(state, exit, step, number, hop, hop, optional, capture)
+        for known, into in grouped.items():
+            state = self.draft.state(" | ".join(dict.fromkeys(leaf.step.title for _, leaf, _, _ in into)))
+            for exit, leaf, way, arrow in into:
+                self.edges.add(state, exit, leaf, number, way, arrow)
             result.append(Exit(state, known))
         return result
+
+    def after(self, leaf: Leaf, number: int, before: Known, way: Approach, arrow: Arrow) -> Known:
+        """What is known after a step. A count hangs on its `by` values and what it is linked to, never on an actor."""
+        after = self.book.after(leaf, number, before, way.link, arrow.adrift)
+        if way.count is None:
+            return after
+        by = tuple(f"%{number}.{field.name}" for field in way.count.by)
+        linked = self.book.linked(leaf.step, before, None if arrow.adrift else way.link)
+        return msgspec.structs.replace(after, identity=(*by, *linked))
+
+    # -- repetition and counts -------------------------------------------------
+
+    def repeat(
+        self,
+        element: model.Repeat,
+        exits: list[Exit],
+        hop: Hop | None,
+        optional: bool,
+        priors: tuple[model.WithoutPrior, ...] = (),
+    ) -> list[Exit]:
+        """As many states as the lower bound, and few more. Of the events that fit, any one and the last are among n
+        that fit, so `A{2,}` is `A{2}`, and `A+` is `A | A{2}`. Where more is asked of the first (an absence before it),
+        any one, the first and the last are among n of three or more. Only under an `until`, which an event of the
+        repetition may be itself, must all be followed: by a state that leads to itself, where there is no upper
+        bound."""
+        found = self.repeated(element, hop)
+        least, most = element.least, element.most
+        if self.chain.until is not None:
+            top = least if most is None else most
+        else:
+            enough = 3 if any(e.pending for e in exits) else 2
+            top = max(least, enough) if most is None else min(max(least, enough), most)
+        endless = self.chain.until is not None and most is None
+        return [e for exit in exits for e in self.times(least, top, endless, found, exit, optional, priors)]
+
+    def repeated(self, element: model.Repeat | model.Counted, hop: Hop | None) -> list[Leaf]:
+        """The steps of a repetition; none of them introduces anything."""
+        named = (element.capture,) if element.capture else ()
+        found = []
+        for leaf in leaves(element.element, hop) or ():
+            names = (*leaf.names, *named)
+            found.append(msgspec.structs.replace(leaf, step=settled(leaf.step, names), names=names))
+        self.book.repeated.update(x.step.number for x in found)
+        return found
+
+    def times(
+        self,
+        least: int,
+        top: int,
+        endless: bool,
+        found: list[Leaf],
+        before: Exit,
+        optional: bool,
+        priors: tuple[model.WithoutPrior, ...],
+    ) -> list[Exit]:
+        """The steps `least` to `top` times, or more: every event is linked to what stood before. The last of them is
+        held to the hop's limits, and leads on."""
+        number = found[0].step.number
+        at, result = before, []
+        for count in range(1, top + 1):
+            if count >= least:
+                result += self.last(count, found, at, before, optional, priors)
+            if count < top or endless:
+                state = self.draft.state(
+                    f"{found[0].step.title} {count}{'+' if endless and count == top else ''} times"
+                )
+                self.draft.interior.add(state)
+                self.one_more(state, at, found, number, before.known, count > 1)
+                at = Exit(state, before.known)
+        if endless:
+            assert at.state is not None
+            self.one_more(at.state, at, found, number, before.known, inside=True)
+            result += self.last(top + 1, found, at, before, optional, priors)
+        return result
+
+    def one_more(self, state: int, at: Exit, found: list[Leaf], number: int, before: Known, inside: bool) -> None:
+        """The edges by one of a repetition's events that is not its last."""
+        for leaf in found:
+            way = Approach(leaf.hop, inside=inside, joined_to=before, priors=leaf.priors)
+            for arrow in self.linking.arrows(leaf.step, before, leaf.hop):
+                self.edges.add(state, at, leaf, number, way, arrow)
+
+    def last(
+        self,
+        count: int,
+        found: list[Leaf],
+        at: Exit,
+        before: Exit,
+        optional: bool,
+        priors: tuple[model.WithoutPrior, ...],
+    ) -> list[Exit]:
+        """The exits by the last of `count` events."""
+        ways = []
+        for leaf in found:
+            since: tuple[tuple[str, Hop], ...] = ()
+            if count > 1 and leaf.hop is not None and before.moment is not None:
+                since = ((before.moment, leaf.hop),)
+            way = Approach(
+                leaf.hop,
+                (leaf.hop,) if count == 1 else (),
+                since,
+                optional=optional,
+                inside=count > 1,
+                joined_to=before.known,
+                priors=(*leaf.priors, *priors),
+            )
+            ways.append((at, leaf, way))
+        return self.feed(ways, found[0].step.number)
+
+    def counted(
+        self,
+        element: model.Counted,
+        exits: list[Exit],
+        hop: Hop | None,
+        optional: bool,
+        priors: tuple[model.WithoutPrior, ...] = (),
+    ) -> list[Exit]:
+        count, found = self.count(element, hop)
+        number = found[0].step.number
+        ways = [Approach(x.hop, (x.hop,), optional=optional, count=count, priors=(*x.priors, *priors)) for x in found]
+        return self.feed([(exit, *way) for exit in exits for way in zip(found, ways, strict=True)], number)
+
+    def count(self, element: model.Counted, hop: Hop | None) -> tuple[Count, list[Leaf]]:
+        """A count, and the steps that are counted."""
+        found = self.repeated(element, hop)
+        number = found[0].step.number
+        self.draft.counted[number] = found
+        every, tolerance = element.every, element.tolerance or 0
+        count = Count(
+            element=number,
+            steps=(),
+            measures=element.measures,
+            within=element.within,
+            shortest=every - tolerance if every is not None else None,
+            longest=element.longest or (every + tolerance if every is not None else None),
+            by=element.by,
+        )
+        return count, found
+
+    # -- any order ---------------------------------------------------------------
 
     def all(self, element: model.All, exits: list[Exit], hop: Hop | None) -> list[Exit]:
         """The lattice of subsets: from each subset any missing member may come next. Every member is linked to what
@@ -149,7 +317,7 @@ class _Compiler:
                         if i not in done:
                             for exit in lattice[done]:
                                 ways = lattice.setdefault(done | {i}, [])
-                                self.member(ways, element, i, done, before.known, exit, hop)
+                                self.member(ways, element, i, done, before, exit, hop)
             result += [Exit(w.state, self.after_all(before.known, w.known)) for w in lattice[frozenset(range(count))]]
         return result
 
@@ -159,39 +327,60 @@ class _Compiler:
         group: model.All,
         i: int,
         done: frozenset[int],
-        before: Known,
+        before: Exit,
         exit: Exit,
         hop: Hop | None,
     ) -> None:
         """The edges by which member `i` comes after those that are `done`; the states that they reach join `ways`."""
         own, member = group.members[i]
-        others = {j: model.steps(m) for j, (_, m) in enumerate(group.members) if j != i}
+        others = {j: [x.step for x in leaves(m) or ()] for j, (_, m) in enumerate(group.members) if j != i}
         earlier = tuple(s for j, steps in others.items() if j in done for s in steps)
         later = frozenset(s.capture for j, steps in others.items() if j not in done for s in steps if s.capture)
-        branches = member.members if isinstance(member, model.Either) else ((None, member),)
-        capture = member.capture if isinstance(member, model.Either) else None
-        number = model.steps(member)[0].number
-        for arrow, step in branches:
-            assert isinstance(step, Step)  # the checker allows steps and alternatives of steps
-            link = arrow or own or hop
-            # joined as if nothing of the group had matched; what it captures is added to what the others captured
-            alone = self.after(step, number, before, link, capture)
-            acted = Acted(i, alone.subject if alone.subject in (f"#{number}", f"@{number}") else None, alone.identity)
-            known = msgspec.structs.replace(
-                exit.known,
-                captures=tuple(sorted({*exit.known.captures, *alone.captures})),
-                group=tuple(sorted((*exit.known.group, acted))),
+        count: Count | None = None
+        if isinstance(member, model.Counted):
+            count, found = self.count(member, own or hop)
+        else:
+            found = list(leaves(member, own) or ())
+        number = found[0].step.number
+        for leaf in found:
+            link = leaf.hop or hop
+            # a member's own limits count from what stands before the group, the group's hop is for its first event
+            limit = leaf.hop if leaf.hop is not hop else None
+            since = ((before.moment, limit),) if done and limit is not None and before.moment is not None else ()
+            way = Approach(
+                link,
+                () if done else (hop, limit),
+                since=since,
+                inside=bool(done),
+                joined_to=before.known,
+                kept=tuple(field.name for field, _ in waiting(leaf.step, later)),
+                count=count,
+                priors=leaf.priors,
             )
-            same = next((w for w in ways if w.known == known), None)
-            if same is None:
-                before_it = f"{self.draft.titles[exit.state]} & " if done and exit.state is not None else ""
-                same = Exit(self.draft.state(before_it + step.title), known)
-                ways.append(same)
-            assert same.state is not None
-            kept = tuple(field.name for field, _ in waiting(step, later))
-            limits = hop if not done else None
-            step = asked(step, later, earlier)
-            self.edge(same.state, exit, step, number, link, limits, False, capture, before, kept)
+            step = msgspec.structs.replace(leaf, step=asked(leaf.step, later, earlier))
+            # an arrow reads what stands before the group, and what siblings before it left
+            bound = msgspec.structs.replace(before.known, captures=exit.known.captures)
+            for arrow in self.linking.arrows(step.step, bound, link):
+                alone = self.after(leaf, number, before.known, way, arrow)
+                into = self.among(ways, exit, i, leaf.step.title, alone, number)
+                self.edges.add(into, exit, step, number, way, arrow)
+
+    def among(self, ways: list[Exit], exit: Exit, i: int, title: str, alone: Known, number: int) -> int:
+        """The state that member `i` leads to: one of `ways`, or a new one that joins them. `alone`: what would be known
+        if nothing else of the group had matched; what it captures is added to what the others captured."""
+        acted = Acted(i, alone.subject if alone.subject in (f"#{number}", f"@{number}") else None, alone.identity)
+        known = msgspec.structs.replace(
+            exit.known,
+            captures=tuple(sorted({*exit.known.captures, *alone.captures})),
+            group=tuple(sorted((*exit.known.group, acted))),
+        )
+        same = next((w for w in ways if w.known == known), None)
+        if same is None:
+            before_it = f"{self.draft.titles[exit.state]} & " if exit.known.group and exit.state is not None else ""
+            same = Exit(self.draft.state(before_it + title), known)
+            ways.append(same)
+        assert same.state is not None
+        return same.state
 
     def after_all(self, before: Known, inside: Known) -> Known:
         """The subject after a group: what the member written last introduced, of those that did; else what it was. Its
@@ -205,168 +394,21 @@ class _Compiler:
         identity = inside.group[-1].identity
         return msgspec.structs.replace(inside, subject=subject, introduced=introduced, identity=identity, group=())
 
-    def after(self, step: Step, number: int, known: Known, hop: Hop | None, capture: str | None) -> Known:
-        """What is known once a step has matched."""
-        subject, introduced = known.subject, known.introduced
-        if _introduces_actor(step):
-            subject, introduced = f"#{number}", True
-        elif _has_actor(step) and (not introduced or (hop is not None and hop.arrow == "~>")):
-            subject, introduced = f"@{number}", False
-        captures = known.captures
-        for name in (step.capture, capture):
-            if name is not None:
-                captures = (*captures, (name, number))
-        return Known(subject, introduced, captures, self.identity(step, number, known, hop))
 
-    def identity(self, step: Step, number: int, known: Known, hop: Hop | None) -> tuple[str, ...]:
-        """What a last required step hangs on: captures in its links or arguments; else the subject; else its actor."""
-        named = [link.capture for part in step.parts for link in part.links]
-        for part in step.parts:
-            for argument in part.arguments:
-                if isinstance(argument.pattern, model.FromCapture):
-                    named.append(argument.pattern.capture)
-        captures = dict(known.captures)
-        if named:
-            return tuple(
-                dict.fromkeys(f"#{captures[n]}" if self.introduces(captures[n]) else f"@{captures[n]}" for n in named)
-            )
-        if hop is not None and hop.arrow == "->" and known.subject is not None:
-            return (known.subject,)
-        return (f"@{number}",) if _has_actor(step) else ()
-
-    def introduces(self, number: int) -> bool:
-        return next(s for s in self.steps if s.number == number).introduces is not None
-
-    def edge(
-        self,
-        state: int,
-        exit: Exit,
-        step: Step,
-        number: int,
-        link: Hop | None,
-        limits: Hop | None,
-        optional: bool,
-        capture: str | None,
-        linked_to: Known | None = None,
-        kept: tuple[str, ...] = (),
-    ) -> None:
-        """One edge. `linked_to` is what the step is joined to where that is not what stands right before it; `kept`
-        are fields of its own that wait for a sibling."""
-        known = linked_to or exit.known
-        joins = tuple(self.joins(step, known, link))
-        captures = dict(known.captures)
-        read = tuple(sorted((c, f, self.slot(captures, c, f)) for c, f in step_reads(step)))
-        defines = {f"#{number}", f"@{number}", LEVEL}
-        for name in {step.capture, capture} - {None}:
-            defines |= {f"{name}.{f}" for f in self.captured_fields(str(name))}
-        defines |= {f"{kept_name(step)}.{field}" for field in kept}
-        edge = Edge(
-            source=exit.state,
-            step=step,
-            number=number,
-            joins=joins,
-            reads=read,
-            least=limits.least if limits and exit.state is not None else None,
-            most=limits.most if limits and exit.state is not None else None,
-            optional=optional,
-            inside=linked_to is not None and exit.known is not linked_to,
-            capture=capture,
-        )
-        self.draft.edges[state].append((edge, frozenset(defines)))
-
-    def joins(self, step: Step, known: Known, hop: Hop | None) -> Iterator[Join]:
-        captures = dict(known.captures)
-        explicit = False
-        for part in step.parts:
-            for link in part.links:
-                explicit = True
-                slot = self.entity_slot(captures, link.capture)
-                yield Join(slot, "actor" if link.word == "by" else "lineage")
-            for argument in part.arguments:
-                pattern = argument.pattern
-                if isinstance(pattern, model.FromCapture) and pattern.field is None:
-                    yield Join(self.entity_slot(captures, pattern.capture), "entity", argument.target.field)
-            for condition in (part.where, step.where):
-                yield from self.equalities(captures, condition)
-        if not explicit and known.subject is not None and hop is not None and hop.arrow == "->":
-            yield Join(known.subject, "lineage")
-
-    def equalities(self, captures: dict[str, int], condition: model.Expression | None) -> Iterator[Join]:
-        """`field == capture.field` of plain values becomes a join: one look-up instead of a scan."""
-        for part in members(condition, "and") if condition is not None else ():
-            pair = compared(part)
-            if pair is None:
-                continue
-            own, other = pair
-            plain = same(own.type, own.name) is same(other.type, other.name) is same_plain
-            if plain and own.type == other.type and not own.many and not other.many:
-                yield Join(self.slot(captures, other.capture, other.name), "value", own.name)
-
-    def entity_slot(self, captures: dict[str, int], name: str) -> str:
-        number = captures[name]
-        return f"#{number}" if self.introduces(number) else f"@{number}"
-
-    def slot(self, captures: dict[str, int], name: str, field: str) -> str:
-        return f"{name}.{field}" if field else self.entity_slot(captures, name)
-
-    def captured_fields(self, name: str) -> frozenset[str]:
-        """The fields of a capture that anything reads."""
-        return frozenset(f for c, f in self.captured if c == name and f)
-
-    # -- backward: liveness ------------------------------------------------
-
-    def freeze(self, finals: dict[int, Known]) -> Automaton:
-        edges = self.draft.edges
-        count = len(edges)
-        live: list[set[str]] = [set() for _ in range(count)]
-        excepted = {(c, f"{c}.{f}") for e in self.chain.exceptions for c, f in reads(e.when)}
-        level = {LEVEL} if self.optional else set()
-        for number in reversed(range(count)):
-            if number in finals:
-                # of a capture that an optional step did not make here, nothing is known
-                bound = dict(finals[number].captures)
-                live[number] |= {*finals[number].identity, *(slot for c, slot in excepted if c in bound), *level}
-            for target in range(number + 1, count):
-                for edge, defines in edges[target]:
-                    if edge.source == number:
-                        live[number] |= {j.slot for j in edge.joins} | {slot for _, _, slot in edge.reads}
-                        live[number] |= (live[target] - defines) | (level & live[target])
-        states = tuple(
-            State(
-                number=n,
-                title=self.draft.titles[n],
-                layout=tuple(sorted(live[n] - {LEVEL})) + ((LEVEL,) if LEVEL in live[n] else ()),
-                edges=tuple(e for e, _ in edges[n]),
-                final=n in finals,
-                identity=finals[n].identity if n in finals else (),
-            )
-            for n in range(count)
-        )
-        return Automaton(
-            analytic=self.analytic.id,
-            chain=self.chain,
-            states=states,
-            steps=self.steps,
-            optional=frozenset(self.optional),
-            fields=self.fields(),
-        )
-
-    def fields(self) -> frozenset[str]:
-        wanted = {*LINEAGE, *(SCOPES.get(f, f) for f in self.chain.scope)} - {"host"}
-        for step in self.steps:
-            for part in step.parts:
-                for argument in part.arguments:
-                    wanted |= needs(argument.pattern, argument.target, actor=part.kind.actor)
-                if part.where is not None:
-                    wanted |= needs(part.where, None)
-            if step.where is not None:
-                wanted |= needs(step.where, None)
-        return frozenset(wanted).union(field for _, field in self.captured if field)
+def _priors(element: model.WithoutPrior) -> tuple[model.WithoutPrior, ...]:
+    inner = element.element
+    return (*(_priors(inner) if isinstance(inner, model.WithoutPrior) else ()), element)
 
 
-def _introduces_actor(step: Step) -> bool:
-    return step.introduces is not None and step.introduces.entity in ACTORS
-
-
-def _has_actor(step: Step) -> bool:
-    return step.parts[0].kind.actor is not None
+def _count_reads(element: Element) -> frozenset[tuple[str, str]]:
+    """What the measures of counted steps read of captures."""
+    match element:
+        case model.Counted():
+            found: frozenset[tuple[str, str]] = frozenset()
+            return found.union(*map(measure_reads, element.measures))
+        case model.All() | model.Either():
+            return frozenset().union(*(_count_reads(m) for _, m in element.members))
+        case model.Step():
+            return frozenset()
+        case _:
+            return _count_reads(element.element)

@@ -14,20 +14,23 @@ from .expressions import compile_value
 from .fields import Reader, Rename, Slots, Test, Values, no_captures, unchanged
 from .kleene import every_of, not_of, some_element, some_of
 from .needs import looks_back, needs, reads
+from .novelty import Novelty
 from .raw import NULL
 
 __all__ = ["Test", "compile_condition", "looks_back", "members", "needs", "reads"]
 
 
-def compile_condition(expr: Expression, slot_of: Slots = no_captures, rename: Rename = unchanged) -> Test:
+def compile_condition(
+    expr: Expression, slot_of: Slots = no_captures, rename: Rename = unchanged, novelty: Novelty | None = None
+) -> Test:
     """The test of an event and the captured values: True, False, or None for unknown.
 
     `slot_of(capture, field)` tells where a captured value stands in `values`; `rename` maps the names of the event's
-    own fields before they are read. Raises ValueError for what cannot be evaluated on one event: `ValueError("new")`.
+    own fields before they are read; `novelty` answers `new(…)`. Raises ValueError for what cannot be evaluated.
     """
 
     def compile(e: Expression) -> Test:
-        return compile_condition(e, slot_of, rename)
+        return compile_condition(e, slot_of, rename, novelty)
 
     match expr:
         case Binary(op="and") | Binary(op="or"):
@@ -47,8 +50,8 @@ def compile_condition(expr: Expression, slot_of: Slots = no_captures, rename: Re
         case Field() | CaptureField() | RawField() | Call(type=ValueType.BOOLEAN):
             read = compile_value(expr, slot_of, rename)
             return lambda event, values: some_element(read(event, values), _truth)
-        case New():
-            raise ValueError("new")
+        case New() if novelty is not None:
+            return novelty.test(expr, rename)
         case _:
             raise ValueError(f"a condition stands here, not {type(expr).__name__}")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrun.dsl.functions import FUNCTIONS
-from chainrun.dsl.model import Binary, Call, CaptureField, Expression, Field, Literal, Negative, New, RawField
+from chainrun.dsl.model import Binary, Call, CaptureField, Expression, Field, Literal, Negative, RawField
 from chainrun.dsl.types import ValueType
 
 from .equality import is_number
@@ -65,8 +65,6 @@ def compile_value(expr: Expression, slot_of: Slots, rename: Rename) -> Reader:
             )
         case Call():
             return _call(expr, slot_of, rename)
-        case New():
-            raise ValueError("new")
         case _:
             raise ValueError(f"a value stands here, not {type(expr).__name__}")
 

@@ -16,6 +16,7 @@ from chainrun.dsl.model import Step
 
 from ..event import Event
 from ..process import Process
+from .tallies import Seen
 
 # The log of a flood: how many nodes of one group are kept as evidence. Detection never reads what is cut.
 LOG_LIMIT = 10_000
@@ -24,89 +25,131 @@ LOG_LIMIT = 10_000
 BEFORE_LIMIT = 256
 
 
+# The start, the orders of the events, what they were taken for, whether all is linked.
+Path = tuple[int, list[int], list[tuple[int, bool]], bool]
+
+
 class Node:
     """An event in the place of a step, at the end of partial matches.
 
     start    the latest possible start of any match that ends here
     via      the earlier node with the latest start, of those the latest: following it gives a tightest witness
     process  whom the step introduced, else who acted
+    interior one of a repetition's events that is not its last: evidence, and no witness
+    loose    the tightest way here is not known to be linked
+    unproven what must not have happened on that way is not known for want of records
+    seen     of a counted step that begins the chain: what the count rests on
     """
 
-    __slots__ = ("before", "cut", "event", "implicit", "process", "start", "step", "via")
+    __slots__ = (
+        "before",
+        "cut",
+        "event",
+        "implicit",
+        "interior",
+        "loose",
+        "process",
+        "seen",
+        "start",
+        "step",
+        "unproven",
+        "via",
+    )
 
     def __init__(
-        self, event: Event, step: Step, start: int, implicit: bool = False, process: Process | None = None
+        self,
+        event: Event,
+        step: Step,
+        start: int,
+        implicit: bool = False,
+        process: Process | None = None,
+        interior: bool = False,
     ) -> None:
         self.event = event
         self.step = step
         self.start = start
         self.implicit = implicit
         self.process = process
+        self.interior = interior
         self.before: list[Interval] = []
         self.cut = False
         self.via: Node | None = None
+        self.loose = False
+        self.unproven = False
+        self.seen: Seen | None = None
 
-    def follow(self, interval: "Interval", best: "Node") -> None:
+    def follow(self, interval: "Interval", best: "Node", loose: bool, unproven: bool) -> None:
         """Take an interval as a predecessor; `best` is its node with the latest start."""
         if len(self.before) < BEFORE_LIMIT:
             self.before.append(interval)
         else:
             self.cut = True
         via = self.via
-        if via is None or best.start > via.start or (best.start == via.start and best.path() > via.path()):
+        if via is None or best.start > via.start or (best.start == via.start and self._is_tighter(best, loose)):
             self.via = best
             self.start = best.start
+            self.loose = loose
+            self.unproven = unproven
 
-    def path(self) -> tuple[int, list[int], list[tuple[int, bool]]]:
+    def _is_tighter(self, best: "Node", loose: bool) -> bool:
+        assert self.via is not None
+        return (best.path(), not loose) > (self.via.path(), not self.loose)
+
+    def path(self) -> Path:
         """What makes a witness the tightest: the latest start, then the latest events, last first; of what the same
-        events can be, the alternative written first, and an app opened before one that merely was open."""
-        orders, steps = [], []
+        events can be, the alternative written first, an app opened before one that merely was open, and what is linked
+        before what is not known to be."""
+        orders, steps, linked = [], [], True
         node: Node | None = self
         while node is not None:
-            orders.append(node.event.order)
-            steps.append((-node.step.number, not node.implicit))
+            if not node.interior:
+                orders.append(node.event.order)
+                steps.append((-node.step.number, not node.implicit))
+                linked = linked and not node.loose
             node = node.via
-        return self.start, orders, steps
+        return self.start, orders, steps, linked
 
 
 class Interval:
-    """Nodes `lo` to `hi` (excluded) of a group's log; or, where `group` is None, the single node `only`."""
+    """Nodes `lo` to `hi` (excluded) of a group's log; or, where `group` is None, the single node `only`. `seen`: what
+    the count rests on that follows them."""
 
-    __slots__ = ("group", "hi", "lo", "only")
+    __slots__ = ("group", "hi", "lo", "only", "seen")
 
     def __init__(self, group: "Group | None", lo: int, hi: int, only: Node | None = None) -> None:
         self.group = group
         self.lo = lo
         self.hi = hi
         self.only = only
+        self.seen: Seen | None = None
 
 
 class Peaks:
-    """The latest start in any suffix of a log: starts fall along the queue, times rise."""
+    """The latest start in any suffix of a log: starts fall along the queue, indices rise."""
 
-    __slots__ = ("nodes", "times")
+    __slots__ = ("indices", "nodes")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
-        self.times: list[int] = []
+        self.indices: list[int] = []
 
-    def push(self, at: int, node: Node) -> None:
-        nodes, times, start = self.nodes, self.times, node.start
+    def push(self, index: int, node: Node) -> None:
+        nodes, indices, start = self.nodes, self.indices, node.start
         while nodes and nodes[-1].start <= start:
             nodes.pop()
-            times.pop()
+            indices.pop()
         nodes.append(node)
-        times.append(at)
+        indices.append(index)
 
-    def best(self, since: int | None) -> Node | None:
-        """The node with the latest start not before `since`; of equals the latest."""
-        times = self.times
-        if not times:
+    def best(self, lo: int) -> Node | None:
+        """The node with the latest start of those from index `lo` on; of equals the latest."""
+        indices = self.indices
+        if not indices:
             return None
-        if since is None or times[0] >= since:
+        if indices[0] >= lo:
             return self.nodes[0]
-        at = bisect_left(times, since)
-        return self.nodes[at] if at < len(times) else None
+        at = bisect_left(indices, lo)
+        return self.nodes[at] if at < len(indices) else None
 
 
 class Delayed:
@@ -120,7 +163,7 @@ class Delayed:
 
     def advance(self, group: "Group", hi: int) -> None:
         for index in range(max(self.taken, group.first), hi):
-            self.peaks.push(group.times[index - group.first], group.nodes[index - group.first])
+            self.peaks.push(index, group.nodes[index - group.first])
         self.taken = max(self.taken, hi)
 
 
@@ -164,41 +207,43 @@ class Group:
         at = node.event.time
         if self.times and self.times[-1] > at:
             at = self.times[-1]
-        self.peaks.push(at, node)
+        self.peaks.push(self.end, node)
         self.nodes.append(node)
         self.times.append(at)
         if len(self.nodes) > LOG_LIMIT and not self.whole:
             self._forget(LOG_LIMIT // 2)
             self.cut = True
 
-    def interval(self, at: int, least: int | None, most: int | None, edge: int) -> tuple[Interval, Node] | None:
-        """What an event at `at` can follow here within the hop's limits, and its node with the latest start."""
-        since = None if most is None else at - most
+    def interval(
+        self, at: int, least: int | None, most: int | None, edge: int, after: int | None = None
+    ) -> tuple[Interval, Node] | None:
+        """What an event at `at` can follow here within the hop's limits, and its node with the latest start. `after`:
+        the order of the last event that ended what stood here."""
+        lo = self.first if most is None else self.first + bisect_left(self.times, at - most)
+        if after is not None:
+            lo = max(lo, self.first + bisect_left(self.nodes, after, key=_order))
         hi = self.first + len(self.nodes)
         if self.times and self.times[-1] > at:
-            return self._interval_behind(at, at - (least or 0), since)
+            return self._interval_behind(at - (least or 0), lo)
         if least:
             hi = self.first + bisect_right(self.times, at - least)
             if self.delayed is None:
                 self.delayed = {}
             delayed = self.delayed.setdefault(edge, Delayed())
             if hi < delayed.taken:  # a late event asks about an earlier moment than an event before it
-                return self._interval_behind(at, at - least, since)
+                return self._interval_behind(at - least, lo)
             delayed.advance(self, hi)
-            best = delayed.peaks.best(since)
+            best = delayed.peaks.best(lo)
         else:
-            best = self.peaks.best(since)
-        if best is None:
-            return None
-        lo = self.first if since is None else self.first + bisect_left(self.times, since)
-        return Interval(self, lo, hi), best
+            best = self.peaks.best(lo)
+        return None if best is None else (Interval(self, lo, hi), best)
 
-    def _interval_behind(self, at: int, until: int, since: int | None) -> tuple[Interval, Node] | None:
+    def _interval_behind(self, until: int, lo: int) -> tuple[Interval, Node] | None:
         """The same for a late event, which must not follow what happened after it: a scan of the log, newest first."""
-        hi = bisect_right(self.times, until)
-        lo = 0 if since is None else bisect_left(self.times, since)
-        best = max(self.nodes[lo:hi], key=lambda n: (n.start, n.event.order), default=None)
-        return None if best is None else (Interval(self, self.first + lo, self.first + hi), best)
+        hi = self.first + bisect_right(self.times, until)
+        held = self.nodes[lo - self.first : max(hi - self.first, 0)]
+        best = max(held, key=lambda n: (n.start, n.event.order), default=None)
+        return None if best is None else (Interval(self, lo, hi), best)
 
     def is_dead(self, horizon: int) -> bool:
         """Whether every partial match here began before `horizon`."""
@@ -212,9 +257,13 @@ class Group:
         peaks = self.peaks
         while peaks.nodes[-1].start < horizon:
             peaks.nodes.pop()
-            peaks.times.pop()
+            peaks.indices.pop()
 
     def _forget(self, count: int) -> None:
         del self.nodes[:count]
         del self.times[:count]
         self.first += count
+
+
+def _order(node: Node) -> int:
+    return node.event.order

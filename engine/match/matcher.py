@@ -1,38 +1,48 @@
 """One automaton over one stream: an event in, completions out. Small and dull; the thinking is in `compile`.
 
-For each edge whose step the event satisfies: look up the groups before it, take the interval that the hop allows, add a
-node to the group of the new live key; or complete. States are visited last first, so that no look-up sees a node of the
-same event; only an implicit `open` may coincide with the step after it.
+For each edge whose step the event satisfies: look up the groups before it, take the interval that the hop and what must
+not lie between allow, add a node to the group of the new live key; or complete. States are visited last first, so that
+no look-up sees a node of the same event; only an implicit `open` may coincide with the step after it. What an event
+counts for is noted before the look-ups, what it ends after them.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
-from itertools import product
 
-from chainrun.dsl.model import Expression, Step
+from chainrun.dsl.model import Exclusion, Expression, Step
 
 from ..event import Event
-from .automaton import LEVEL, SCOPES, Automaton, Edge, Join, State
+from .automaton import LEVEL, SCOPES, Automaton, Edge, State
 from .conditions import Test, compile_condition, reads
-from .files import FileKeys
-from .groups import Group, Interval, Node
-from .lineage import ancestry
+from .entities import NEEDS, Entities
+from .exclusions import applies
+from .groups import Group, Interval, Node, Path
+from .novelty import Novelty
 from .readings import Reading, StepTest
-from .ways import Key, Way
+from .tallies import Seen
+from .trailing import Deadlines
+from .wanted import asked
+from .ways import Key, Tools, Way
 
 # The nodes that one event adds to a state: one for each live key, step (of alternatives) and kind of reading.
 Nodes = dict[tuple[Key, int, bool], Node]
 
 
 class Completion:
-    """All matches that end at one event with one live key, before exceptions and alert identity."""
+    """All matches that end at one event with one live key, before alert identity. `at`: when they were complete;
+    `exclusion`: the exception that suppresses them."""
 
-    __slots__ = ("identity", "level", "node", "scope")
+    __slots__ = ("at", "exclusion", "identity", "key", "level", "node", "scope", "state", "unproven")
 
-    def __init__(self, node: Node, scope: Hashable, identity: Key, level: int) -> None:
+    def __init__(self, node: Node, scope: Hashable, identity: Key, level: int, at: int, state: State, key: Key) -> None:
         self.node = node
         self.scope = scope
         self.identity = identity
         self.level = level
+        self.at = at
+        self.state = state
+        self.key = key
+        self.exclusion: Exclusion | None = None
+        self.unproven = False  # nothing was seen after it, of what would have been seen
 
 
 class Counts:
@@ -48,63 +58,61 @@ class Counts:
 class Matcher:
     """Runs one automaton. `feed` takes events in order; state is `groups`, printable by `str`."""
 
-    def __init__(self, automaton: Automaton, files: FileKeys) -> None:
+    def __init__(self, automaton: Automaton, entities: Entities, novelty: Novelty) -> None:
         self.automaton = automaton
         self.window = automaton.chain.within
-        self.files = files
+        self.novelty = novelty
         self.counts = {step.number: Counts() for step in automaton.steps}
-        self.excepted: dict[str, int] = {}
         self._scope = automaton.chain.scope
+        self.newest: int | None = None
         states = automaton.states
         tests: dict[int, StepTest] = {}
-        self._indices: list[list[tuple[tuple[int, ...], dict[Hashable, dict[Key, Group]]]]] = [[] for _ in states]
-        self._groups: list[dict[tuple[Hashable, Key], Group]] = [{} for _ in states]
+        tools = Tools(self.window, entities, novelty)
+        self.indices: list[list[tuple[tuple[int, ...], dict[Hashable, dict[Key, Group]]]]] = [[] for _ in states]
+        self.groups: list[dict[tuple[Hashable, Key], Group]] = [{} for _ in states]
         self._whole = [False] * len(states)
         self._steps = _steps_upto(states)
         self._ways: list[list[tuple[StepTest, list[Way]]]] = []
+        self.deadlines = Deadlines(self.window)
         count = 0
         for state in states:
             by_step: dict[int, tuple[StepTest, list[Way]]] = {}
             for edge in state.edges:
                 step = edge.step
                 if step.number not in tests:
-                    tests[step.number] = StepTest(step, self.window, files)
+                    tests[step.number] = StepTest(step, self.window, entities, novelty)
                 source = states[edge.source] if edge.source is not None else None
-                way = Way(count, edge, source, state, self._index(edge, source))
+                way = Way(count, edge, source, state, self._index(edge, source), tools)
                 count += 1
                 if source is not None and edge.least:
                     self._whole[source.number] = True
                 by_step.setdefault(step.number, (tests[step.number], []))[1].append(way)
             self._ways.append(list(by_step.values()))
-        self._tests = tests
-        self._exclusions = self._compile_exclusions()
-        self.kinds = frozenset(k for t in tests.values() for k in t.kinds)
-        self.reads_every_event = any(t.is_open or not t.kinds for t in tests.values())
+            if state.trailing:
+                self.deadlines.add_state(state, [tools.watch(t.absence) for t in state.trailing])
+        self.tests = tests
+        self.watches = list(tools.watches.values())
+        self.counters = list(tools.counters.values())
+        self._exclusions = [(e, _final_tests(e.when, states, novelty)) for e in automaton.chain.exceptions]
+        self._severities = [(r, _final_tests(r.when, states, novelty)) for r in automaton.chain.severities]
+        self.suppressed: dict[str, int] = {}
+        every = [*tests.values(), *(watch.test for watch in self.watches)]
+        self.kinds = frozenset(k for t in every for k in t.kinds).union(
+            *(NEEDS.get(entity, ()) for entity in asked([automaton]) if entity is not None)
+        )
+        self.reads_every_event = any(t.is_open or not t.kinds for t in every) or bool(self.deadlines.watches)
 
     def _index(self, edge: Edge, source: State | None) -> int | None:
         """Which of the source's indices serves this edge: groups by the slots that it joins on."""
         if source is None:
             return None
         at = tuple(source.layout.index(j.slot) for j in edge.joins)
-        indices = self._indices[source.number]
+        indices = self.indices[source.number]
         for i, (slots, _) in enumerate(indices):
             if slots == at:
                 return i
         indices.append((at, {}))
         return len(indices) - 1
-
-    def _compile_exclusions(self) -> list[tuple[str, int | None, list[Test | None]]]:
-        """Whole-match exceptions, compiled against the layout of each final state: (reason, until, test a state)."""
-        result = []
-        for exclusion in self.automaton.chain.exceptions:
-            tests: list[Test | None] = []
-            for state in self.automaton.states:
-                if not state.final:
-                    tests.append(None)
-                    continue
-                tests.append(_final_test(exclusion.when, state))
-            result.append((exclusion.reason, exclusion.until, tests))
-        return result
 
     # -- an event -----------------------------------------------------------
 
@@ -113,14 +121,24 @@ class Matcher:
         scope = self._scope_of(event)
         if scope is None:
             return []
+        is_late = self.newest is not None and event.time < self.newest
+        if not is_late:
+            self.newest = event.time
         readings: dict[int, list[Reading]] = {}
-        for number, test in self._tests.items():
+        for number, test in self.tests.items():
             found = list(test.readings(event))
             if found:
                 readings[number] = found
                 self.counts[number].satisfied += 1
-        if not readings:
-            return []
+        completions = self._advance_all(event, scope, readings) if readings else []
+        if not is_late:  # what came late proves nothing: it is not known what came between
+            for watch in self.watches:
+                watch.note(event, scope)
+        return completions
+
+    def _advance_all(self, event: Event, scope: Hashable, readings: dict[int, list[Reading]]) -> list[Completion]:
+        for counter in self.counters:
+            counter.note(event, scope, readings)
         completions: list[Completion] = []
         early: dict[int, Nodes] = {}
         linked: set[int] = set()
@@ -132,13 +150,25 @@ class Matcher:
             # of two nodes of one event the tighter one goes last: the group takes the newest of equals for the best
             for (key, _, _), node in sorted(nodes.items(), key=_tightness) if len(nodes) > 1 else nodes.items():
                 linked.add(node.step.number)
-                if state.final:
-                    completions.extend(self._complete(state, key, node, scope))
-                if not state.final or self._indices[state.number]:
+                if state.trailing:
+                    self.deadlines.wait(state, key, node, scope)
+                elif state.final:
+                    completions.append(self._complete(state, key, node, scope, event.time))
+                if not state.final or self.indices[state.number]:
                     self._append(state, key, node, scope)
         for number in linked:
             self.counts[number].linked += 1
         return completions
+
+    def due(self, now: int) -> Iterator[tuple[int, list[Completion]]]:
+        """The completions whose deadlines lie before `now`, moment by moment."""
+        for at, waiting in self.deadlines.due(now):
+            complete = []
+            for w in waiting:
+                completion = self._complete(w.state, w.key, w.node, w.scope, at)
+                completion.unproven = not self.deadlines.is_proven(w)
+                complete.append(completion)
+            yield at, complete
 
     def _scope_of(self, event: Event) -> Hashable | None:
         values = []
@@ -166,15 +196,25 @@ class Matcher:
             for reading in found:
                 for way in ways:
                     if way.source is None:
-                        self._begin(way, test.step, event, reading, nodes)
+                        self._begin(way, test.step, event, scope, reading, nodes)
                     else:
                         self._continue(way, test.step, event, scope, reading, readings, early, nodes)
         return nodes
 
-    def _begin(self, way: Way, step: Step, event: Event, reading: Reading, nodes: Nodes) -> None:
+    def _begin(self, way: Way, step: Step, event: Event, scope: Hashable, reading: Reading, nodes: Nodes) -> None:
+        seen: Seen | None = None
+        if way.count is not None:
+            seen = way.count.seen(scope, (), (), event, reading)
+            if seen is None:
+                return
         place = way.key((), event, reading), step.number, reading.implicit
-        if place not in nodes:
-            nodes[place] = Node(event, step, event.time, reading.implicit, reading.process)
+        if place in nodes or not way.holds((), event, reading):
+            return
+        first = way.is_first(scope, (), event, reading)
+        if first is not False:
+            node = nodes[place] = Node(event, step, event.time, reading.implicit, reading.process, way.interior)
+            node.seen = seen
+            node.unproven = first is None or self.novelty.doubted == event.order
 
     def _continue(
         self,
@@ -189,21 +229,23 @@ class Matcher:
     ) -> None:
         edge, source = way.edge, way.source
         assert source is not None and way.index is not None
-        table = self._indices[source.number][way.index][1]
-        for wanted in self._wanted(way, event, reading):
+        table = self.indices[source.number][way.index][1]
+        for wanted in way.wanted(event, reading):
             for before, group in table.get((scope, wanted), _NONE).items():
                 if not way.holds(before, event, reading):
                     continue
-                found = group.interval(event.time, edge.least, edge.most, way.number)
+                after = way.ended(scope, before) if way.absent else None
+                found = group.interval(event.time, edge.least, edge.most, way.number, after)
                 if found is not None:
-                    self._join(way, step, event, reading, before, *found, nodes)
+                    self._join(way, step, event, scope, reading, wanted, before, *found, nodes)
             if reading.implicit or not way.may_coincide:
                 continue
             # an implicit open may be this very event
             for (before, _, _), node in self._implicit(source, event, scope, readings, early).items():
                 values = tuple(before[at] for at in way.join_at)
                 if node.implicit and values == wanted and way.holds(before, event, reading):
-                    self._join(way, step, event, reading, before, Interval(None, 0, 1, node), node, nodes)
+                    alone = Interval(None, 0, 1, node)
+                    self._join(way, step, event, scope, reading, wanted, before, alone, node, nodes)
 
     def _implicit(
         self,
@@ -223,7 +265,9 @@ class Matcher:
         way: Way,
         step: Step,
         event: Event,
+        scope: Hashable,
         reading: Reading,
+        wanted: tuple[Hashable, ...],
         before: Key,
         interval: Interval,
         best: Node,
@@ -231,91 +275,88 @@ class Matcher:
     ) -> None:
         if self.window is not None and event.time - best.start > self.window:
             return
+        first = way.is_first(scope, before, event, reading) if way.prior else True
+        if first is False:
+            return
+        if way.count is not None:
+            interval.seen = way.count.seen(scope, wanted, before, event, reading)
+            if interval.seen is None:
+                return
         place = way.key(before, event, reading), step.number, reading.implicit
         node = nodes.get(place)
         if node is None:
-            node = nodes[place] = Node(event, step, best.start, reading.implicit, reading.process)
-        node.follow(interval, best)
-
-    def _wanted(self, way: Way, event: Event, reading: Reading) -> Iterator[tuple[Hashable, ...]]:
-        """The values that a live key may have in its joined slots, for the event to join it."""
-        joins = way.joins
-        if len(joins) == 1 and joins[0].how == "lineage":
-            for process in ancestry(reading.actor):
-                yield (process,)
-            return
-        # two joins on one slot ask for one value that satisfies both
-        choices: dict[str, list[Hashable]] = {}
-        for join in joins:
-            found = self._choices(join, way, event, reading)
-            if join.slot in choices:
-                both = set(found)
-                found = [value for value in choices[join.slot] if value in both]
-            choices[join.slot] = found
-        slots = list(choices)
-        at = [slots.index(join.slot) for join in joins]
-        for values in product(*choices.values()):
-            yield tuple(values[i] for i in at)
-
-    def _choices(self, join: Join, way: Way, event: Event, reading: Reading) -> list[Hashable]:
-        """The values that one joined slot may have."""
-        if join.how == "lineage":
-            return list(ancestry(reading.actor))
-        if join.how == "actor":
-            return [reading.actor] if reading.actor is not None else []
-        if join.how == "entity":
-            return self._entities(join, way, event, reading)
-        value = way.joined_fields[join.field](event, reading)
-        return [value] if value is not None else []
-
-    def _entities(self, join: Join, way: Way, event: Event, reading: Reading) -> list[Hashable]:
-        """The entities that the event is about at a field: a process, or the files that it names."""
-        if join.field == "process":
-            return [event.process] if event.process is not None else []
-        if join.field == "process.target":
-            return [event.target] if event.target is not None else []
-        if join.field in ("<actor>", "process.parent"):
-            actor = reading.actor if join.field == "<actor>" else event.parent
-            return [actor] if actor is not None else []
-        if join.field == "<ancestor>":
-            above: list[Hashable] = [*ancestry(reading.actor)]
-            return above[1:]
-        return list(dict.fromkeys(self.files.keys(event, way.joined_fields[join.field](event, reading))))
+            node = nodes[place] = Node(event, step, best.start, reading.implicit, reading.process, way.interior)
+        unproven = first is None or self.novelty.doubted == event.order
+        if way.absent and not unproven:
+            unproven = not way.is_proven(event, best.event.order)
+        node.follow(interval, best, way.edge.loose, unproven)
 
     # -- state --------------------------------------------------------------
 
     def _append(self, state: State, key: Key, node: Node, scope: Hashable) -> None:
-        groups = self._groups[state.number]
+        groups = self.groups[state.number]
         group = groups.get((scope, key))
         if group is None:
             steps, whole = self._steps[state.number], self._whole[state.number]
             group = groups[scope, key] = Group(state.number, scope, key, steps, whole)
-            for slots, table in self._indices[state.number]:
+            for slots, table in self.indices[state.number]:
                 table.setdefault((scope, tuple(key[at] for at in slots)), {})[key] = group
         group.append(node)
 
-    def _complete(self, state: State, key: Key, node: Node, scope: Hashable) -> Iterator[Completion]:
-        for reason, until, tests in self._exclusions:
-            test = tests[state.number]
-            if test is not None and (until is None or node.event.time < until) and test(node.event, key) is True:
-                self.excepted[reason] = self.excepted.get(reason, 0) + 1
-                return
+    def _complete(self, state: State, key: Key, node: Node, scope: Hashable, at: int) -> Completion:
         layout = state.layout
         level = key[-1] if layout and layout[-1] == LEVEL else 0
-        identity = tuple(key[layout.index(slot)] for slot in state.identity)
+        identity = tuple(key[layout.index(slot)] if slot is not None else None for slot in state.identity)
         assert isinstance(level, int)
-        yield Completion(node, scope, identity, level)
+        completion = Completion(node, scope, identity, level, at, state, key)
+        for exclusion, tests in self._exclusions:
+            test = tests[state.number]
+            if test is not None and applies(exclusion, at) and test(node.event, key) is True:
+                self.suppressed[exclusion.reason] = self.suppressed.get(exclusion.reason, 0) + 1
+                completion.exclusion = exclusion
+                break
+        return completion
+
+    def severities(self, completion: Completion) -> Iterator[str]:
+        """The levels that the chain's rules give to these matches."""
+        for rule, tests in self._severities:
+            if isinstance(rule.when, str):
+                if rule.when in completion.state.bound:
+                    yield rule.level
+            else:
+                test = tests[completion.state.number]
+                if test is not None and test(completion.node.event, completion.key) is True:
+                    yield rule.level
+
+    @property
+    def excepted(self) -> dict[str, int]:
+        """How many matches, or events of a step, each exception has suppressed."""
+        found = dict(self.suppressed)
+        for test in self.tests.values():
+            for reason, count in test.excepted.items():
+                found[reason] = found.get(reason, 0) + count
+        for way in self.each_way():
+            for reason, count in way.excepted.items():
+                found[reason] = found.get(reason, 0) + count
+        return found
+
+    def each_way(self) -> Iterator[Way]:
+        return (way for ways in self._ways for _, each in ways for way in each)
 
     def expire(self, now: int) -> None:
         """Forget what no window reaches any more."""
+        for watch in self.watches:
+            watch.expire(now)
+        for counter in self.counters:
+            counter.expire(now)
         if self.window is None:
             return
         horizon = now - self.window
-        for number, groups in enumerate(self._groups):
+        for number, groups in enumerate(self.groups):
             dead = [place for place, group in groups.items() if group.is_dead(horizon)]
             for scope, key in dead:
                 del groups[scope, key]
-                for slots, table in self._indices[number]:
+                for slots, table in self.indices[number]:
                     place = (scope, tuple(key[at] for at in slots))
                     bucket = table[place]
                     del bucket[key]
@@ -326,7 +367,8 @@ class Matcher:
 
     @property
     def open_groups(self) -> int:
-        return sum(map(len, self._groups))
+        """How many partial matches are kept apart, and how many wait for a deadline."""
+        return sum(map(len, self.groups)) + len(self.deadlines)
 
 
 def _steps_upto(states: Sequence[State]) -> list[frozenset[int]]:
@@ -335,7 +377,7 @@ def _steps_upto(states: Sequence[State]) -> list[frozenset[int]]:
     for state in states:
         steps = {edge.step.number for edge in state.edges}
         for edge in state.edges:
-            if edge.source is not None:
+            if edge.source is not None and edge.source != state.number:
                 steps |= found[edge.source]
         found.append(frozenset(steps))
     return found
@@ -344,12 +386,18 @@ def _steps_upto(states: Sequence[State]) -> list[frozenset[int]]:
 _NONE: dict[Key, Group] = {}
 
 
-def _tightness(item: tuple[tuple[Key, int, bool], Node]) -> tuple[int, list[int], list[tuple[int, bool]]]:
+def _tightness(item: tuple[tuple[Key, int, bool], Node]) -> Path:
     return item[1].path()
 
 
-def _final_test(condition: Expression, state: State) -> Test | None:
-    """A condition over captures, against a final state's live key; None where a capture is not bound there."""
+def _final_tests(when: Expression | str, states: Sequence[State], novelty: Novelty) -> list[Test | None]:
+    """A condition over captures, against the live key of each final state; None where a capture is not bound there."""
+    if isinstance(when, str):
+        return []
+    return [_final_test(when, state, novelty) if state.final else None for state in states]
+
+
+def _final_test(condition: Expression, state: State, novelty: Novelty) -> Test | None:
     layout = {slot: i for i, slot in enumerate(state.layout)}
     if any(f"{capture}.{field}" not in layout for capture, field in reads(condition)):
         return None
@@ -357,4 +405,4 @@ def _final_test(condition: Expression, state: State) -> Test | None:
     def slot_of(capture: str, field: str) -> int:
         return layout[f"{capture}.{field}"]
 
-    return compile_condition(condition, slot_of)
+    return compile_condition(condition, slot_of, novelty=novelty)

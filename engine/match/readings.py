@@ -4,6 +4,7 @@ Mostly an event is one thing for a step. `open` is the exception: one record may
 same time, the app that opened it, running since before the window, which is open at each of its events.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +15,11 @@ from chainrun.dsl.types import Entity
 from ..event import Event
 from ..process import Process
 from .conditions import Test, compile_condition, members, reads
+from .entities import Entities
+from .exclusions import applies
 from .fields import Reader, Rename, Slots, no_captures, reader, unchanged
-from .files import FileKeys
+from .known import HOST
+from .novelty import Novelty
 from .raw import read_raw
 from .words import compile_pattern
 
@@ -23,14 +27,15 @@ from .words import compile_pattern
 class Reading:
     """One way in which an event satisfies a step.
 
-    introduced  the Process, or the file's (host, path key) keys, that it introduces
+    actor       the Process that acts, or another entity's key
+    introduced  the Process, the file's (host, path key), or another entity's key, that it introduces
     implicit    it shows only that its process is open
     by_parent   the step's `process.*` fields are the record's `process.parent.*`
     """
 
     __slots__ = ("actor", "by_parent", "implicit", "introduced")
 
-    def __init__(self, actor: Process | None, introduced: Any, implicit: bool = False, by_parent: bool = False) -> None:
+    def __init__(self, actor: Any, introduced: Any, implicit: bool = False, by_parent: bool = False) -> None:
         self.actor = actor
         self.introduced = introduced
         self.implicit = implicit
@@ -39,7 +44,10 @@ class Reading:
     @property
     def process(self) -> Process | None:
         """The process that the step is about: whom it introduced, else who acted."""
-        return self.introduced if isinstance(self.introduced, Process) else self.actor
+        for one in (self.introduced, self.actor):
+            if isinstance(one, Process):
+                return one
+        return None
 
 
 def as_parent(name: str) -> str:
@@ -80,45 +88,53 @@ class StepTest:
     """A step without what it asks of earlier steps.
 
     `readings(event)` gives the ways in which the event satisfies it. The conditions that look back at captures are left
-    to the edges.
+    to the edges. Of a step that must not happen (`certain` False) an event that may satisfy it satisfies it.
     """
 
-    def __init__(self, step: Step, window: int | None, files: FileKeys) -> None:
+    def __init__(
+        self, step: Step, window: int | None, entities: Entities, novelty: Novelty, *, certain: bool = True
+    ) -> None:
         self.step = step
         self.window = window
-        self.files = files
+        self.entities = entities
         self.kinds = frozenset(part.base for part in step.parts) - {"event"}  # anything is an `event`
         self.is_open = "open" in self.kinds
-        self.tests = list(_event_only(step, unchanged))
-        self.parent_tests = list(_event_only(step, as_parent)) if self.is_open else []
+        self.certain = certain
+        self.tests = list(_event_only(step, unchanged, novelty))
+        if any(link.word == "from" and link.capture == HOST for part in step.parts for link in part.links):
+            self.tests.append(self._is_from_host)
+        self.parent_tests = list(_event_only(step, as_parent, novelty)) if self.is_open else []
+        self.exclusions = _exclusions(step, unchanged, novelty)
+        self.parent_exclusions = _exclusions(step, as_parent, novelty) if self.is_open else []
+        self.excepted: Counter[str] = Counter()
         introduced = step.introduces
         self.introduces_process = introduced is not None and introduced.entity is Entity.PROCESS
         self.introduces_at = introduced.field if introduced is not None else ""
-        self.introduces_file = introduced is not None and introduced.entity is Entity.FILE
+        self.introduces = introduced.entity if introduced is not None else None
+        self.acting = step.parts[0].kind.actor or ""
         self.target = introduced is not None and introduced.field == "process.target"
         self.actor_is_self = step.parts[0].kind.actor == "process" and step.parts[0].base in ("open", "crash", "exit")
 
     def readings(self, event: Event) -> Iterator[Reading]:
         if self.is_open:
             yield from self._open(event)
-        elif self.kinds <= event.kinds and self._holds(event, self.tests):
-            actor = event.process if self.actor_is_self else event.actor
-            yield Reading(actor, self._introduced(event))
+        elif event.kinds and self.kinds <= event.kinds and self._holds(event):  # without any kind it only tells time
+            yield Reading(self._actor(event), self._introduced(event))
 
     def _open(self, event: Event) -> Iterator[Reading]:
         others = self.kinds - {"open"}
         if not others <= event.kinds:
             return
         explicit = "open" in event.kinds
-        if explicit and self._holds(event, self.tests):
+        if explicit and self._holds(event):
             yield Reading(event.process, event.process, self._is_open_before(event.process, event))
         actor = event.actor
         if actor is None or (explicit and actor is event.process) or not self._is_open_before(actor, event):
             return
         if actor is event.process:
-            if self._holds(event, self.tests):
+            if self._holds(event):
                 yield Reading(actor, actor, True)
-        elif self._holds(event, self.parent_tests):
+        elif self._holds(event, by_parent=True):
             yield Reading(actor, actor, True, True)
 
     def _is_open_before(self, process: Process | None, event: Event) -> bool:
@@ -129,38 +145,66 @@ class StepTest:
             return True
         return self.window is not None and event.time - process.start > self.window
 
-    @staticmethod
-    def _holds(event: Event, tests: list[Test]) -> bool:
-        return all(test(event, ()) is True for test in tests)
+    def _holds(self, event: Event, by_parent: bool = False) -> bool:
+        tests = self.parent_tests if by_parent else self.tests
+        if self.certain:
+            if not all(test(event, ()) is True for test in tests):
+                return False
+        elif not all(test(event, ()) is not False for test in tests):
+            return False
+        for exclusion, test in self.parent_exclusions if by_parent else self.exclusions:
+            if applies(exclusion, event.time) and test(event, ()) is True:
+                self.excepted[exclusion.reason] += 1
+                return False
+        return True
+
+    def _is_from_host(self, event: Event, values: Any) -> bool | None:
+        """Whether the source address was the host's own then."""
+        hosts = self.entities.source(event, None)
+        return event.host in hosts if hosts else None
+
+    def _actor(self, event: Event) -> Any:
+        if self.acting == "user":
+            return self.entities.actor(event, "user")
+        return event.process if self.actor_is_self else event.actor
 
     def _introduced(self, event: Event) -> Any:
         if self.introduces_process:
             return event.target if self.target else event.process
-        if self.introduces_file:
-            return self.files.key(event, event.fields.get(self.introduces_at))
-        return None
+        if self.introduces is Entity.FILE:
+            return self.entities.files.key(event, event.fields.get(self.introduces_at))
+        return self.entities.key(event, self.introduces, self.introduces_at) if self.introduces is not None else None
 
 
-def _event_only(step: Step, rename: Rename) -> Iterator[Test]:
+def _exclusions(step: Step, rename: Rename, novelty: Novelty) -> list[tuple[model.StepExclusion, Test]]:
+    """The step's exceptions that read nothing but its own event."""
+    return [
+        (e, compile_condition(e.when, rename=rename, novelty=novelty)) for e in step.exceptions if not reads(e.when)
+    ]
+
+
+def _event_only(step: Step, rename: Rename, novelty: Novelty) -> Iterator[Test]:
     """The tests of a step that read nothing but its own event."""
     for part in step.parts:
         for argument in part.arguments:
             if not reads(argument.pattern):
                 yield compile_pattern(argument.pattern, argument.target, rename=rename, actor=part.kind.actor)
         if part.where is not None:
-            yield from _conjuncts(part.where, rename, own=True)
+            yield from _conjuncts(part.where, rename, novelty, own=True)
     if step.where is not None:
-        yield from _conjuncts(step.where, rename, own=True)
+        yield from _conjuncts(step.where, rename, novelty, own=True)
 
 
-def _conjuncts(condition: model.Expression, rename: Rename, own: bool, slot_of: Slots = no_captures) -> Iterator[Test]:
+def _conjuncts(
+    condition: model.Expression, rename: Rename, novelty: Novelty, own: bool, slot_of: Slots = no_captures
+) -> Iterator[Test]:
     """A condition's parts between `and`s: those that read captures (own False), or those that do not."""
     for part in members(condition, "and"):
         if own == (not reads(part)):
-            yield compile_condition(part, slot_of, rename)
+            yield compile_condition(part, slot_of, rename, novelty)
 
 
-def looking_back(step: Step, slot_of: Slots, rename: Rename) -> tuple[Test, ...]:
+def looking_back(step: Step, slot_of: Slots, rename: Rename, novelty: Novelty) -> tuple[Test, ...]:
     """The tests of a step that read captures, given where each value stands in the live key."""
     tests: list[Test] = []
     for part in step.parts:
@@ -170,7 +214,7 @@ def looking_back(step: Step, slot_of: Slots, rename: Rename) -> tuple[Test, ...]
             if reads(pattern) and not (isinstance(pattern, model.FromCapture) and pattern.field is None):
                 tests.append(compile_pattern(pattern, argument.target, slot_of, rename, part.kind.actor))
         if part.where is not None:
-            tests.extend(_conjuncts(part.where, rename, False, slot_of))
+            tests.extend(_conjuncts(part.where, rename, novelty, False, slot_of))
     if step.where is not None:
-        tests.extend(_conjuncts(step.where, rename, False, slot_of))
+        tests.extend(_conjuncts(step.where, rename, novelty, False, slot_of))
     return tuple(tests)

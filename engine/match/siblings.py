@@ -16,6 +16,11 @@ def kept_name(step: Step) -> str:
     return f"&{step.number}"
 
 
+def is_kept(capture: str) -> bool:
+    """Whether a name is one under which a value waits, and no capture."""
+    return capture.startswith("&")
+
+
 def compared(part: Expression) -> tuple[Field, CaptureField] | None:
     """The two sides of `field == capture.field`, whichever way it was written."""
     match part:

@@ -172,14 +172,14 @@ _ROOTS = frozenset({0, 1, 4})  # the kernel's, init or launchd, and Windows' Sys
 
 
 def ancestor_leaf(slot_of: Slots) -> Leaf:
-    """Tests of any process strictly above the actor. Where the ancestry ends before the system's first process, what
-    none of the known ancestors passes is unknown."""
+    """Tests of any process above the one whose event it is: above a started process its parent is the first. Where the
+    ancestry ends before the system's first process, what none of the known ancestors passes is unknown."""
 
     def leaf(pattern: Words | FromCapture) -> Test:
         holds_of = _row_test(pattern, slot_of)
 
         def holds(event: Event, values: Values) -> bool | None:
-            process, unknown = event.actor, False
+            process, unknown = event.process or event.actor, False
             for _ in range(DEEPEST):
                 if process is None:
                     return None

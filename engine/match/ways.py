@@ -3,79 +3,195 @@
 Made once by `matcher` for each edge of its automaton.
 """
 
-from collections.abc import Hashable
+from collections import Counter as Counts
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from ..event import Event
-from .automaton import LEVEL, Edge, State
-from .conditions import Test
+from .automaton import LEVEL, START, Absence, Edge, State
+from .conditions import Test, compile_condition, reads
+from .counting import Counter, CountTest, wanted_values
+from .entities import Entities
+from .exclusions import applies
 from .fields import unchanged
+from .joining import causes, offer
+from .linking import LED
+from .novelty import Novelty
 from .readings import FieldOf, Reading, as_parent, looking_back
 from .siblings import kept_name
+from .watches import Watch
 
 Key = tuple[Hashable, ...]
+
+
+class Tools:
+    """What the ways of one automaton share: entities, memories, the watches and counters, made once each."""
+
+    def __init__(self, window: int | None, entities: Entities, novelty: Novelty) -> None:
+        self.window = window
+        self.entities = entities
+        self.novelty = novelty
+        self.watches: dict[tuple[Any, ...], Watch] = {}
+        self.counters: dict[tuple[Any, ...], Counter] = {}
+
+    def watch(self, absence: Absence) -> Watch:
+        place = absence.step.number, absence.joins, absence.reads, absence.limit, absence.certain
+        if place not in self.watches:
+            self.watches[place] = Watch(absence, self.window, self.entities, self.novelty)
+        return self.watches[place]
+
+    def counter(self, edge: Edge) -> Counter:
+        assert edge.count is not None
+        joins = tuple((step.number, joins, nobody) for step, joins, nobody in edge.count.steps)
+        place = edge.count.element, joins
+        if place not in self.counters:
+            self.counters[place] = Counter(edge.count, self.window, self.entities, self.novelty)
+        return self.counters[place]
 
 
 class Way:
     """An edge made ready to run: tests compiled, slots as positions."""
 
-    def __init__(self, number: int, edge: Edge, source: State | None, target: State, index: int | None) -> None:
+    def __init__(
+        self, number: int, edge: Edge, source: State | None, target: State, index: int | None, tools: Tools
+    ) -> None:
         self.number = number
         self.edge = edge
         self.source = source
+        self.interior = target.interior
         self.index = index
         layout = {slot: i for i, slot in enumerate(source.layout)} if source is not None else {}
         self.joins = edge.joins
-        self.joined_fields = {j.field: FieldOf(j.field) for j in edge.joins if j.how in ("value", "entity")}
+        self.entities = tools.entities
+        self.offers = [offer(join, tools.entities) for join in edge.joins]
+        self.nobody = offer(edge.nobody, tools.entities) if edge.nobody is not None else None
         self.join_at = tuple(layout[j.slot] for j in edge.joins)
-
-        slots = {(capture, field): layout[slot] for capture, field, slot in edge.reads} if layout else {}
-
-        def slot_of(capture: str, field: str) -> int:
-            return slots[capture, field]
-
+        self.since = tuple((layout[slot], least or 0, most) for slot, least, most in edge.since)
         self.may_coincide = (
             source is not None
             and not edge.least
             and not edge.inside
             and any(p.base == "open" for e in source.edges for p in e.step.parts)
         )
+        slots = {(capture, field): layout[slot] for capture, field, slot in edge.reads} if layout else {}
+
+        def slot_of(capture: str, field: str) -> int:
+            return slots[capture, field]
+
+        step, novelty = edge.step, tools.novelty
         self._back: tuple[Test, ...] = ()
         self._back_by_parent: tuple[Test, ...] = ()
         if source is not None:
-            self._back = looking_back(edge.step, slot_of, unchanged)
-            self._back_by_parent = looking_back(edge.step, slot_of, as_parent) if self._back else ()
-        names = {edge.step.capture, edge.capture, kept_name(edge.step)} - {None}
-        self.build = tuple(self._source_of(slot, layout, {str(n) for n in names}) for slot in target.layout)
+            self._back = looking_back(step, slot_of, unchanged, novelty)
+            self._back_by_parent = looking_back(step, slot_of, as_parent, novelty) if self._back else ()
+        self._exclusions = [
+            (e, compile_condition(e.when, slot_of, unchanged, novelty)) for e in step.exceptions if reads(e.when)
+        ]
+        self.excepted: Counts[str] = Counts()
+        self.excepted_at = -1
+        self.count = CountTest(tools.counter(edge), layout) if edge.count is not None else None
+        captures = {*edge.names, kept_name(step)}
+        self.build = tuple(self._source_of(slot, layout, captures) for slot in target.layout)
+        self.absent = [(tools.watch(a), tuple(layout[slot] for slot in a.slots)) for a in edge.absent]
+        self.prior = [
+            (tools.watch(a), tuple(self._source_of(slot, layout, captures, a) for slot in a.slots)) for a in edge.prior
+        ]
 
-    def _source_of(self, slot: str, layout: dict[str, int], captures: set[str]) -> tuple[str, Any]:
+    def _source_of(
+        self, slot: str, layout: dict[str, int], captures: set[str], absence: Absence | None = None
+    ) -> tuple[str, Any]:
+        """Where the value of a slot comes from: the event, or the live key before it."""
+        number = self.edge.number
         if slot == LEVEL:
             return "level", layout.get(LEVEL)
-        if slot == f"#{self.edge.number}":
+        if slot == LED and absence is not None:
+            return "led", causes(absence.joins[0].entity, self.entities)
+        if slot == f"#{number}":
             return "introduced", None
-        if slot == f"@{self.edge.number}":
+        if slot == f"@{number}":
             return "actor", None
+        if slot == f"^{self.edge.position}" or (slot == START and self.source is None):
+            return "time", None
+        if slot == "=host":
+            return "host", None
+        if slot.startswith(("=", f"%{number}.")):
+            return "field", FieldOf(slot.removeprefix(f"%{number}.").removeprefix("="))
         capture, _, field = slot.partition(".")
-        if slot[0] not in "#@" and capture in captures and slot not in layout:
+        if slot[0] not in "#@%^" and capture in captures and slot not in layout:
             return "field", FieldOf(field)
         return "kept", layout[slot]
 
+    def wanted(self, event: Event, reading: Reading) -> Iterable[tuple[Hashable, ...]]:
+        """The values that a live key may have in its joined slots, for the event to join it."""
+        if self.nobody is not None and self.nobody(event, reading) is not None:
+            return ()
+        return wanted_values(self.joins, self.offers, event, reading)
+
     def holds(self, before: Key, event: Event, reading: Reading) -> bool:
-        """Whether what the step asks of earlier captures is true."""
-        return all(test(event, before) is True for test in (self._back_by_parent if reading.by_parent else self._back))
+        """Whether what the step asks of earlier captures and moments is true."""
+        for at, least, most in self.since:
+            then = before[at]
+            assert isinstance(then, int)
+            gap = event.time - then
+            if gap < least or (most is not None and gap > most):
+                return False
+        if not all(test(event, before) is True for test in (self._back_by_parent if reading.by_parent else self._back)):
+            return False
+        for exclusion, test in self._exclusions:
+            if applies(exclusion, event.time) and test(event, before) is True:
+                if self.excepted_at != event.order:  # once an event, however many matches it is kept from
+                    self.excepted_at = event.order
+                    self.excepted[exclusion.reason] += 1
+                return False
+        return True
+
+    def ended(self, scope: Hashable, before: Key) -> int | None:
+        """The order of the last event that must not lie between: what stood before it is over."""
+        last = None
+        for watch, at in self.absent:
+            moment = watch.last(scope, [before[i] for i in at])
+            if moment is not None and (last is None or moment[0] > last):
+                last = moment[0]
+        return last
+
+    def is_first(self, scope: Hashable, before: Key, event: Event, reading: Reading) -> bool | None:
+        """Whether nothing happened before that must not have; None where that is not known, and need not be."""
+        known = True
+        for watch, sources in self.prior:
+            since = event.time - (watch.absence.limit or 0)
+            moment = watch.last(scope, list(self._values(sources, before, event, reading)))
+            if moment is not None and moment[1] >= since:
+                return False
+            if not watch.sources.is_known(event, watch.test.kinds, since):
+                if not watch.sources.allowed:
+                    return False
+                known = False
+        return True if known else None
+
+    def is_proven(self, event: Event, after: int) -> bool:
+        """Whether what must not lie between would have been seen."""
+        return all(watch.is_proven(event, after) for watch, _ in self.absent)
 
     def key(self, before: Key, event: Event, reading: Reading) -> Key:
         """The live key after this edge."""
-        values: list[Hashable] = []
-        for how, at in self.build:
-            if how == "kept":
-                values.append(before[at])
-            elif how == "introduced":
-                values.append(reading.introduced)
-            elif how == "actor":
-                values.append(reading.actor)
-            elif how == "level":
-                values.append((0 if at is None else before[at]) + self.edge.optional)
-            else:
-                values.append(at(event, reading))
-        return tuple(values)
+        return tuple(self._values(self.build, before, event, reading))
+
+    def _values(
+        self, sources: tuple[tuple[str, Any], ...], before: Key, event: Event, reading: Reading
+    ) -> Iterator[Any]:
+        for how, at in sources:
+            match how:
+                case "kept":
+                    yield before[at]
+                case "introduced":
+                    yield reading.introduced
+                case "actor":
+                    yield reading.actor
+                case "level":
+                    yield (0 if at is None else before[at]) + self.edge.optional
+                case "time":
+                    yield event.time
+                case "host":
+                    yield event.host
+                case _:  # "field", "led"
+                    yield at(event, reading)

@@ -4,18 +4,22 @@ Made from a `Match` by `make_alert`; printed by the sinks.
 """
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from chainrun.dsl.model import Analytic, Step
+from chainrun.dsl import model
+from chainrun.dsl.model import Analytic, Chain, Exclusion, Step
 
 from ..event import Event
-from ..match.automaton import Automaton
+from ..match.automaton import SCOPES, Automaton
 from ..match.evidence import Match
 from ..match.lineage import ancestry
 from ..process import Process
+from .about import about, plain, row
+from .absences import Interval, absences
+from .roles import Role, positive, roles, within
 
 SCHEMA = 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,9 +56,22 @@ class Witness(msgspec.Struct, frozen=True):
     raw: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+class Absent(msgspec.Struct, frozen=True, rename={"since": "from", "until": "to"}):
+    """From when to when nothing was seen, of what must not be."""
+
+    since: str
+    until: str
+
+
 class StepReport(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One step of the chain as written. `count` is exact; `count_at_least` takes its place where a log was cut.
-    `entity`: what the witness's step is about."""
+    """One step of the chain as written.
+
+    count    how many events take part; `count_at_least` takes its place where a log was cut
+    counted  the step happens where a count of such events is reached
+    by       the values for which they were counted
+    entity   what the witness's step is about
+    absent   of a step that must not happen: how long it did not
+    """
 
     step: int
     name: str
@@ -62,12 +79,23 @@ class StepReport(msgspec.Struct, frozen=True, omit_defaults=True):
     matched: bool = msgspec.field(default_factory=bool)
     count: int | msgspec.UnsetType = msgspec.UNSET
     count_at_least: int | msgspec.UnsetType = msgspec.UNSET
+    counted: bool = False
+    by: dict[str, Any] = {}
+    absent: Absent | msgspec.UnsetType = msgspec.UNSET
     entity: dict[str, Any] = {}
     witness: Witness | msgspec.UnsetType = msgspec.UNSET
     evidence: list[Reference] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Alert(msgspec.Struct, frozen=True):
+class Suppressed(msgspec.Struct, frozen=True):
+    """The exception that kept an alert from being raised; `until`: the last day on which it applies."""
+
+    reason: str
+    owner: str | None
+    until: str | None
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """See docs/alert.md. Times are RFC 3339 in UTC with microseconds."""
 
     schema: int
@@ -87,6 +115,7 @@ class Alert(msgspec.Struct, frozen=True):
     lineage: list[dict[str, Any]]
     completeness: dict[str, int]
     flags: list[str]
+    suppressed: Suppressed | msgspec.UnsetType = msgspec.UNSET
     parameters: dict[str, Any]
     version: str
 
@@ -106,38 +135,44 @@ def make_alert(
     scope: Hashable,
     identity: tuple[Hashable, ...],
     *,
+    severity: str,
     version: str,
     evidence: int = 20,
     raw: bool = True,
+    revision: int = 0,
+    suppressed: Exclusion | None = None,
+    flags: frozenset[str] = frozenset(),
 ) -> Alert:
-    """The alert of a match. `evidence`: how many events of a step are listed in full."""
-    witness = match.witness
+    """The alert of a match.
+
+    evidence    how many events of a step are listed in full
+    revision    1 for the second edition of an alert
+    suppressed  the exception that keeps it from being raised
+    flags       on what it rests besides what the match says
+    """
     chain = automaton.chain
-    steps = [_step(step, match, witness.get(step.number), evidence, raw) for step in automaton.steps]
-    required = [s for s in automaton.steps if s.number in witness]
-    events = [e for found in match.evidence.values() for e in found]
-    actor = _subject(match, identity)
+    flags = flags | _flags(match)
+    steps = list(_steps(automaton, match, evidence, raw, proven="unproven" not in flags))
+    about_what = {s.step: s.entity for s in steps}
     return Alert(
         schema=SCHEMA,
-        alert_id=_alert_id(analytic.id, chain.name, scope, identity, match.event),
-        revision=0,
+        alert_id=_alert_id(analytic.id, chain.name, scope, identity, match),
+        revision=revision,
         analytic=analytic.id,
         chain=chain.name,
         title=analytic.title,
-        severity=analytic.severity,
+        severity=severity,
         attack=list(analytic.attack),
         strategy=analytic.strategy,
         scope=_scope(chain.scope, scope),
         first_time=stamp(match.start),
-        last_time=stamp(match.event.time),
+        last_time=stamp(match.at),
         steps=steps,
-        entities={s.capture: e for s in automaton.steps if s.capture is not None and (e := _entity(s, match))},
-        lineage=[_row(p) for p in reversed(list(ancestry(actor))[:LINEAGE_LIMIT])],
-        completeness={
-            "matched": len(required),
-            "possible": len(required) + sum(1 for n in automaton.optional if n not in witness),
-        },
-        flags=_flags(match, witness, events),
+        entities={name: e for name, number in _captures(automaton, match).items() if (e := about_what[number])},
+        lineage=[row(p) for p in reversed(list(ancestry(_subject(match, identity)))[:LINEAGE_LIMIT])],
+        completeness=_completeness(chain, match),
+        flags=sorted(flags),
+        suppressed=_suppressed(suppressed) if suppressed is not None else msgspec.UNSET,
         parameters=_parameters(analytic),
         version=version,
     )
@@ -150,28 +185,87 @@ def encode(alert: Alert) -> bytes:
 
 def _scope(fields: tuple[str, ...], values: Hashable) -> dict[str, Any]:
     assert isinstance(values, tuple)
-    names = ("host.name" if f == "host" else f for f in fields)
+    names = ("host.name" if f == "host" else SCOPES.get(f, f) for f in fields)
     return dict(zip(names, values, strict=True))
 
 
-def _step(step: Step, match: Match, witness: Event | None, limit: int, raw: bool) -> StepReport:
-    name = step.capture or step.kind
-    events = match.evidence.get(step.number)
-    if events is None:
-        return StepReport(step=step.number, name=name, kind=step.kind)
-    count = len(events)
-    cut = step.number in match.at_least
+def _steps(automaton: Automaton, match: Match, limit: int, raw: bool, *, proven: bool) -> Iterator[StepReport]:
+    """Every step as written but that of `until`, which is none of the match."""
+    chain = automaton.chain
+    of = roles(chain)
+    held = absences(chain, match) if proven else {}
+    elements = [p.element for p in chain.positions]
+    counted = {n: part for e in elements for part in within(e, model.Counted) for n in positive(part)}
+    repeated = {n for e in elements for part in within(e, model.Repeat) for n in positive(part)} | counted.keys()
+    for step in automaton.steps:
+        role = of[step.number]
+        if role is Role.UNTIL:
+            continue
+        if not role.is_positive:
+            kind = f"!{step.kind}"
+            yield StepReport(step=step.number, name=kind, kind=kind, absent=_absent(held.get(step.number)))
+        elif step.number not in match.evidence:
+            yield StepReport(step=step.number, name=step.capture or step.kind, kind=step.kind)
+        else:
+            report = _seen(step, match, limit, raw, introduces=step.number not in repeated)
+            if step.number in counted:
+                report = msgspec.structs.replace(report, counted=True, by=_by(counted[step.number], step, match))
+            yield report
+
+
+def _absent(interval: Interval | None) -> Absent | msgspec.UnsetType:
+    return Absent(stamp(interval[0]), stamp(interval[1])) if interval is not None else msgspec.UNSET
+
+
+def _seen(step: Step, match: Match, limit: int, raw: bool, *, introduces: bool) -> StepReport:
+    """A step that took place. `introduces`: False where it is repeated, and so about who acts."""
+    number = step.number
+    events, event = match.evidence[number], match.witness.get(number)
+    count, cut = len(events), number in match.at_least
+    entity: dict[str, Any] = {}
+    if event is not None:
+        process = match.processes[number] if introduces else event.actor or match.processes[number]
+        entity = about(step, event, process, introduces=introduces)
     return StepReport(
-        step=step.number,
-        name=name,
+        step=number,
+        name=step.capture or step.kind,
         kind=step.kind,
         matched=True,
         count=msgspec.UNSET if cut else count,
         count_at_least=count if cut else msgspec.UNSET,
-        entity=_entity(step, match),
-        witness=_witness(witness, raw) if witness is not None else msgspec.UNSET,
-        evidence=[_reference(e) for e in _listed(events, witness, limit)],
+        entity=entity,
+        witness=_witness(event, raw) if event is not None else msgspec.UNSET,
+        evidence=[_reference(e) for e in _listed(events, event, limit)],
     )
+
+
+def _by(counted: model.Counted, step: Step, match: Match) -> dict[str, Any]:
+    """The values for which a step's events were counted."""
+    event = match.witness.get(step.number)
+    fields = event.fields if event is not None else {}
+    return {field.name: plain(fields[field.name]) for field in counted.by if field.name in fields}
+
+
+def _captures(automaton: Automaton, match: Match) -> dict[str, int]:
+    """The captures of a match, each with the number of the step that it is."""
+    found: dict[str, int] = {}
+    for state in automaton.states:
+        for edge in state.edges:
+            if edge.step.number in match.witness:
+                found |= dict.fromkeys(edge.names, edge.step.number)
+    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+
+
+def _completeness(chain: Chain, match: Match) -> dict[str, int]:
+    """How many steps matched, and how many would have, had all that is optional been there."""
+    optional = [part for p in chain.positions for part in within(p.element, model.Optional)]
+    missing = [part for part in optional if match.witness.keys().isdisjoint(positive(part))]
+    return {"matched": len(match.witness), "possible": len(match.witness) + len(missing)}
+
+
+def _suppressed(exclusion: Exclusion) -> Suppressed:
+    until = stamp(exclusion.until)[:10] if exclusion.until is not None else None
+    return Suppressed(exclusion.reason, exclusion.owner, until)
 
 
 def _listed(events: list[Event], witness: Event | None, limit: int) -> list[Event]:
@@ -201,7 +295,7 @@ def _reference(event: Event) -> Reference:
 
 def _witness(event: Event, raw: bool) -> Witness:
     origin = event.origin
-    fields = {name: _plain(event.fields[name]) for name in sorted(event.fields)}
+    fields = {name: plain(event.fields[name]) for name in sorted(event.fields)}
     record = _record(event.raw) if raw and event.raw else msgspec.UNSET
     return Witness(origin.input, origin.line, origin.offset, stamp(event.time), fields, _also(event), record)
 
@@ -215,59 +309,28 @@ def _record(raw: bytes) -> msgspec.Raw:
     return msgspec.Raw(raw)
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _entity(step: Step, match: Match) -> dict[str, Any]:
-    """The entity that a step is about, of the witness: what it introduced, else who acted; empty where unknown."""
-    event = match.witness.get(step.number)
-    if event is None:
-        return {}
-    introduced = step.introduces
-    if introduced is not None and not introduced.field.startswith("process") and introduced.field in event.fields:
-        return {introduced.field: _plain(event.fields[introduced.field])}
-    process = match.processes[step.number]
-    return _process(process) if process is not None else {}
-
-
-def _process(process: Process) -> dict[str, Any]:
-    pairs = {
-        "process.entity_id": process.entity_id,
-        "process.pid": process.pid,
-        "process.name": process.name,
-        "process.executable": process.executable,
-    }
-    return {name: value for name, value in pairs.items() if value is not None}
-
-
-def _row(process: Process) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    if process.pid is not None:
-        row["pid"] = process.pid
-    row["name"] = process.name
-    if process.executable is not None:
-        row["executable"] = process.executable
-    return row
-
-
 def _subject(match: Match, identity: tuple[Hashable, ...]) -> Process | None:
     """The process whose ancestry the alert shows: the one that acted last."""
     return match.event.actor or match.event.process or next((i for i in identity if isinstance(i, Process)), None)
 
 
-def _flags(match: Match, witness: dict[int, Event], events: list[Event]) -> list[str]:
-    flags = {flag for event in events for flag in event.flags}
-    if any(e.actor is not None and e.actor.start is not None and e.actor.parent is None for e in witness.values()):
-        flags.add("lineage_incomplete")
-    return sorted(flags)
+def _flags(match: Match) -> set[str]:
+    found = {flag for events in match.evidence.values() for event in events for flag in event.flags}
+    if match.loose:
+        found.add("unlinked")
+    if match.unproven:
+        found.add("unproven")
+    actors = (event.actor for event in match.witness.values())
+    if any(a is not None and a.start is not None and a.parent is None for a in actors):
+        found.add("lineage_incomplete")
+    return found
 
 
-def _alert_id(analytic: str, chain: str, scope: Hashable, identity: tuple[Hashable, ...], event: Event) -> str:
+def _alert_id(analytic: str, chain: str, scope: Hashable, identity: tuple[Hashable, ...], match: Match) -> str:
     """Deterministic: the same alert has the same id in every run, whatever its input was called."""
-    digest = hashlib.blake2b(digest_size=12)
+    digest, event = hashlib.blake2b(digest_size=12), match.event
     record = hashlib.blake2b(event.raw, digest_size=12).hexdigest() if event.raw else str(event.sequence)
-    parts = [analytic, chain, repr(scope), *map(_name, identity), str(event.time), record]
+    parts = [analytic, chain, repr(scope), *map(_name, identity), str(match.at), record]
     digest.update("\x1f".join(parts).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 

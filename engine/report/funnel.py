@@ -1,35 +1,63 @@
 """How far each chain got, step by step: how many events satisfied a step alone, and how many of them also followed on
-what the chain asks before it. The step at which the second number falls to nothing is the one to look at.
+what the chain asks before it; what exceptions kept away; what still waits.
 
+The steps at which the second number falls to nothing are the ones to look at, and so are the absences before them.
 Read off a finished engine; shown by `summary`.
 """
 
 import msgspec
+from chainrun.dsl import model
+from chainrun.dsl.model import Chain, Element
 
 from ..engine import Engine
+from ..match.matcher import Matcher
+from .roles import Role, roles
 
 
 class StepCount(msgspec.Struct, frozen=True):
-    """One step: `alone` events satisfied it by themselves, `followed` of them continued a match."""
+    """One step: `alone` events satisfied it by themselves, `followed` of them continued a match. Nothing is counted of
+    what must not happen, and of `until`."""
 
     number: int
     title: str
-    optional: bool
-    alone: int
-    followed: int
+    role: Role
+    alone: int = 0
+    followed: int = 0
 
 
-class Funnel(msgspec.Struct, frozen=True):
-    """One chain. `later` counts completions that belonged to an alert already raised, `excepted` suppressed matches by
-    reason, `open` the partial matches still waited on at the end."""
+class Excepted(msgspec.Struct, frozen=True):
+    """What one exception kept away: whole matches, and events of its step."""
+
+    reason: str
+    owner: str | None = None
+    matches: int = 0
+    events: int = 0
+
+
+class Funnel(msgspec.Struct, frozen=True, kw_only=True):
+    """One chain.
+
+    later       completions that belonged to an alert already raised
+    exceptions  those that kept anything away
+    open        the partial matches still kept at the end
+    waiting     the matches among them that only wait for their deadline
+    stuck       the steps at which it stood still: none where events were found for all
+    """
 
     analytic: str
     chain: str
-    alerts: int
-    later: int
-    excepted: tuple[tuple[str, int], ...]
-    open: int
-    steps: tuple[StepCount, ...]
+    alerts: int = 0
+    later: int = 0
+    exceptions: tuple[Excepted, ...] = ()
+    open: int = 0
+    waiting: int = 0
+    steps: tuple[StepCount, ...] = ()
+    stuck: tuple[int, ...] = ()
+
+    @property
+    def excepted(self) -> tuple[tuple[str, int], ...]:
+        """How much was kept away, by reason."""
+        return tuple((e.reason, e.matches + e.events) for e in self.exceptions)
 
 
 def funnels(engine: Engine, alerts: dict[tuple[str, str], int]) -> tuple[Funnel, ...]:
@@ -37,25 +65,65 @@ def funnels(engine: Engine, alerts: dict[tuple[str, str], int]) -> tuple[Funnel,
     found = []
     for running in engine.running:
         automaton, matcher = running.automaton, running.matcher
-        name = automaton.chain.name
+        chain, of = automaton.chain, roles(automaton.chain)
+        counts = matcher.counts
+        steps = tuple(
+            StepCount(s.number, s.title or s.kind, of[s.number], counts[s.number].satisfied, counts[s.number].linked)
+            for s in automaton.steps
+        )
         found.append(
             Funnel(
                 analytic=automaton.analytic,
-                chain=name,
-                alerts=alerts.get((automaton.analytic, name), 0),
+                chain=chain.name,
+                alerts=alerts.get((automaton.analytic, chain.name), 0),
                 later=running.identities.later,
-                excepted=tuple(sorted(matcher.excepted.items())),
+                exceptions=tuple(_exceptions(chain, matcher)),
                 open=matcher.open_groups,
-                steps=tuple(
-                    StepCount(
-                        step.number,
-                        step.title or step.kind,
-                        step.number in automaton.optional,
-                        matcher.counts[step.number].satisfied,
-                        matcher.counts[step.number].linked,
-                    )
-                    for step in automaton.steps
-                ),
+                waiting=len(matcher.deadlines),
+                steps=steps,
+                stuck=standstill(chain, steps),
             )
         )
     return tuple(found)
+
+
+def _exceptions(chain: Chain, matcher: Matcher) -> list[Excepted]:
+    """The exceptions that kept anything away, by reason."""
+    steps = [step for position in chain.positions for step in model.steps(position.element)]
+    owners = {e.reason: e.owner for step in steps for e in step.exceptions}
+    owners |= {e.reason: e.owner for e in chain.exceptions}
+    found = []
+    for reason, count in sorted(matcher.excepted.items()):
+        matches = matcher.suppressed.get(reason, 0)
+        if count:
+            found.append(Excepted(reason, owners.get(reason), matches, count - matches))
+    return found
+
+
+def standstill(chain: Chain, steps: tuple[StepCount, ...]) -> tuple[int, ...]:
+    """The numbers of the first steps that no event satisfied in their place; of several matches that stood still at
+    different steps it is the furthest that counts."""
+    followed = {step.number: step.followed for step in steps}
+    for position in chain.positions:
+        waiting = _waiting(position.element, followed, 1)
+        if waiting:
+            return waiting
+    return ()
+
+
+def _waiting(element: Element, followed: dict[int, int], least: int) -> tuple[int, ...]:
+    """The steps of an element that fewer events continued a match at than it asks for."""
+    match element:
+        case model.Step():
+            return (element.number,) if followed.get(element.number, 0) < least else ()
+        case model.Absent() | model.Optional():
+            return ()
+        case model.All():
+            return tuple(n for _, member in element.members for n in _waiting(member, followed, least))
+        case model.Either():
+            branches = [_waiting(member, followed, least) for _, member in element.members]
+            return tuple(n for branch in branches for n in branch) if all(branches) else ()
+        case model.Repeat():
+            return _waiting(element.element, followed, element.least)
+        case model.Counted() | model.WithoutPrior():
+            return _waiting(element.element, followed, least)

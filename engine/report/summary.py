@@ -9,11 +9,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..intake.tally import Tally
 from .escape import escape, excerpt
-from .funnel import Funnel
+from .funnel import Excepted, Funnel
 from .paint import Paint
+from .roles import Role
 
 _LISTED = 8  # entries of a list before it is cut
 _NAME = 60
+# How a step is listed by what it is there for.
+_FORMS = {
+    Role.REQUIRED: "{}",
+    Role.OPTIONAL: "{} (optional)",
+    Role.ABSENT: "no {}",
+    Role.PRIOR: "no prior {}",
+    Role.UNTIL: "until {}",
+}
 _WHOLE = 6  # chains that are shown step by step; of more, each on one line
 
 
@@ -67,15 +76,32 @@ def _rows(tally: Tally) -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 def _funnel(funnel: Funnel, paint: Paint) -> Iterator[str]:
     yield _outcome(funnel, paint)
-    titles = [f"{s.number} {excerpt(s.title, _NAME)}{' (optional)' if s.optional else ''}" for s in funnel.steps]
+    titles = [f"{s.number} {_FORMS[s.role].format(excerpt(s.title, _NAME))}" for s in funnel.steps]
     title = max((len(t) for t in titles), default=0)
     alone = max((len(f"{s.alone:,}") for s in funnel.steps), default=0)
     followed = max((len(f"{s.followed:,}") for s in funnel.steps), default=0)
-    # the first step that nothing reached is where the chain ended; what comes after is only its consequence
-    ended = next((s.number for s in funnel.steps if not s.followed and not s.optional), None)
+    at_fault = _at_fault(funnel)
     for step, text in zip(funnel.steps, titles, strict=True):
-        row = f"  {text:<{title}}  {step.alone:>{alone},} matched, {step.followed:>{followed},} in place"
-        yield paint(row, "yellow") if step.number == ended and not funnel.alerts else row
+        counts = f"  {step.alone:>{alone},} matched, {step.followed:>{followed},} in place"
+        row = f"  {text:<{title}}{counts}" if step.role.is_positive else f"  {text}"
+        yield paint(row, "yellow") if step.number in at_fault else row
+
+
+def _at_fault(funnel: Funnel) -> set[int]:
+    """The steps to look at: where the chain stood still, and what must not happen right before; what comes after is
+    only the consequence. Where nothing is missing, it is what must not happen that can have held it back."""
+    if funnel.alerts:
+        return set()
+    if not funnel.stuck:
+        return {s.number for s in funnel.steps if not s.role.is_positive and not funnel.waiting}
+    found = set(funnel.stuck)
+    for step in reversed(funnel.steps):  # absences stand before their step, priors behind it
+        if step.role is Role.ABSENT and step.number + 1 in found:
+            found.add(step.number)
+    for step in funnel.steps:
+        if step.role is Role.PRIOR and step.number - 1 in found:
+            found.add(step.number)
+    return found
 
 
 def _outcome(funnel: Funnel, paint: Paint) -> str:
@@ -85,19 +111,36 @@ def _outcome(funnel: Funnel, paint: Paint) -> str:
     if funnel.later:
         whose = "it" if funnel.alerts == 1 else "them"
         notes.append(f"{_count(funnel.later, 'later completion')} counted with {whose}")
-    notes += [f"{n:,} excepted as “{escape(reason)}”" for reason, n in funnel.excepted]
+    if funnel.waiting:
+        notes.append(f"{funnel.waiting:,} open at the end, before {_theirs(funnel.waiting)} passed")
+    notes += map(_excepted, funnel.exceptions)
     return f"{paint(head, 'bold')}  {', '.join(notes)}"
+
+
+def _theirs(number: int) -> str:
+    return "its deadline" if number == 1 else "their deadlines"
+
+
+def _excepted(excepted: Excepted) -> str:
+    """`2 excepted as “managed” (client-team)`; of an exception of one step `5 events of a step excepted as …`."""
+    counts = [f"{excepted.matches:,}"] if excepted.matches else []
+    if excepted.events:
+        counts.append(f"{_count(excepted.events, 'event')} of a step")
+    owner = f" ({excerpt(excepted.owner, _NAME)})" if excepted.owner else ""
+    return f"{' and '.join(counts)} excepted as “{escape(excepted.reason)}”{owner}"
 
 
 def _furthest(funnel: Funnel, paint: Paint) -> str:
     """A chain on one line: its alerts, and where it ended without one."""
     line = _outcome(funnel, paint)
-    reached = [s for s in funnel.steps if s.followed]
-    if funnel.alerts or not funnel.steps:
+    steps = [s for s in funnel.steps if s.role.is_positive]
+    reached = [(i, s) for i, s in enumerate(steps, 1) if s.followed]
+    if funnel.alerts or not steps:
         return line
     if not reached:
         return f"{line}; nothing began it"
-    return f"{line}; it came to step {reached[-1].number} of {len(funnel.steps)}, {excerpt(reached[-1].title, _NAME)}"
+    place, last = reached[-1]
+    return f"{line}; it came to step {place} of {len(steps)}, {excerpt(last.title, _NAME)}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import msgspec
 
-from .alert import Alert, Reference, StepReport, Witness
+from .alert import Absent, Alert, Reference, StepReport, Suppressed, Witness
 from .duration import short
 from .escape import escape, excerpt
 from .paint import Paint
@@ -66,8 +66,9 @@ def _head(alert: Alert, paint: Paint) -> list[str]:
     scope = ", ".join(f"{labels[name]}{excerpt(value, _WHERE_LIMIT)}" for name, value in alert.scope.items())
     took = _elapsed(alert.first_time, alert.last_time)
     span = f"{_moment(alert.first_time)} UTC" + (f", over {took}" if took not in ("", "0s") else "")
+    kept = ", suppressed" if isinstance(alert.suppressed, Suppressed) else ""
     return [
-        f"{paint(severity.upper(), *_SEVERITY.get(severity, ('bold',)))}  {paint(title, 'bold')}",
+        f"{paint(severity.upper(), *_SEVERITY.get(severity, ('bold',)))}{kept}  {paint(title, 'bold')}",
         f"  {'  '.join(names)}",
         "  " + (f"on {paint(scope, 'bold')}, " if scope else "") + f"from {span}",
     ]
@@ -85,8 +86,7 @@ def _steps(alert: Alert, paint: Paint) -> list[str]:
     for step, called, after in zip(alert.steps, names, times, strict=True):
         head = f"  {step.step:>{number}}  {paint(called, 'cyan')}{' ' * (name - len(called))}  "
         if not isinstance(step.witness, Witness):
-            absent = "not seen, and none was to be" if step.kind.startswith("!") else "not seen (optional)"
-            lines.append(paint(f"{head}{' ' * time}  {absent}", "dim"))
+            lines.append(paint(f"{head}{' ' * time}  {_without_witness(step, alert, day)}", "dim"))
             continue
         fields = _shown(step, step.witness)
         lines.append(f"{head}{after:>{time}}  {phrase(step.kind, fields)}{_more(step)}")
@@ -100,8 +100,22 @@ def _steps(alert: Alert, paint: Paint) -> list[str]:
     return lines
 
 
+def _without_witness(step: StepReport, alert: Alert, day: str) -> str:
+    """What is said of a step that no event of the witness is."""
+    if isinstance(step.absent, Absent):
+        since, until = (_moment(at).removeprefix(day) for at in (step.absent.since, step.absent.until))
+        return f"no {escape(step.kind.removeprefix('!'))} seen, {since} – {until}"
+    if step.kind.startswith("!"):
+        return "none known of, and not proven" if "unproven" in alert.flags else "not asked about"
+    if step.matched:
+        return f"{_events(step)}, of other matches than the one shown"
+    return "not seen, and not needed"
+
+
 def _foot(alert: Alert, paint: Paint) -> list[str]:
     rows: list[tuple[str, str]] = []
+    if isinstance(alert.suppressed, Suppressed):
+        rows.append(("suppressed", _reason(alert.suppressed)))
     if alert.lineage:
         rows.append(("lineage", " -> ".join(_lineage_name(row) for row in alert.lineage)))
     for flag in alert.flags:
@@ -129,13 +143,37 @@ def _called(step: StepReport) -> str:
     return step.kind if step.name == step.kind else f"{step.kind} as {step.name}"
 
 
+def _reason(suppressed: Suppressed) -> str:
+    """`“lab”, says it-team, until 2027-01-31`."""
+    owner = f", says {excerpt(suppressed.owner, _TITLE_LIMIT)}" if suppressed.owner else ""
+    until = f", until {escape(suppressed.until)}" if suppressed.until else ""
+    return f"“{excerpt(suppressed.reason, _TITLE_LIMIT)}”{owner}{until}"
+
+
 def _more(step: StepReport) -> str:
-    """` (and 11 more)`, of a step with several events."""
+    """Of several events ` (and 11 more)`, of a counted step ` (23 events in 58s, by source.ip 192.0.2.7)`."""
+    if step.counted:
+        by = ", ".join(f"{escape(name)} {excerpt(value, _WHERE_LIMIT)}" for name, value in step.by.items())
+        return f" ({_events(step)}{_span(step)}{f', by {by}' if by else ''})"
     if isinstance(step.count_at_least, int):
         return f" (and at least {step.count_at_least - 1:,} more)"
     if isinstance(step.count, int) and step.count > 1:
         return f" (and {step.count - 1:,} more)"
     return ""
+
+
+def _events(step: StepReport) -> str:
+    if isinstance(step.count_at_least, int):
+        return f"at least {step.count_at_least:,} events"
+    count = step.count if isinstance(step.count, int) else 0
+    return f"{count:,} event{'' if count == 1 else 's'}"
+
+
+def _span(step: StepReport) -> str:
+    """` in 58s`: from the first of a step's events to the last."""
+    listed = step.evidence if not isinstance(step.evidence, msgspec.UnsetType) else []
+    took = _elapsed(listed[0].time, listed[-1].time) if len(listed) > 1 else ""
+    return f" in {took}" if took else ""
 
 
 def _where(place: Reference | Witness) -> str:

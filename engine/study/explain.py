@@ -9,18 +9,22 @@ import textwrap
 from collections.abc import Iterator
 
 from chainrun.dsl import model
-from chainrun.dsl.model import Analytic, Chain, Parameter
+from chainrun.dsl.model import Analytic, Chain, Exclusion, Parameter, Step, StepExclusion
 
 from ..formats import load_formats
 from ..match.automaton import Automaton
 from ..match.compile import compile_chain
 from ..match.identity import HOUR
 from ..match.unsupported import unsupported
+from ..report.alert import stamp
 from ..report.duration import in_words
 from ..report.escape import escape
 from ..report.paint import Paint
+from ..report.roles import Role, positive, roles, within
+from .naming import captures, edges, entity, enumerated
 from .prose import condition_text
-from .sentences import does, entity, linking, unrelated, when, who
+from .sentences import does, how_often, linking, unlinked, unrelated, who, who_not
+from .timing import absent, prior, span, when
 
 _WIDTH = 100
 
@@ -73,7 +77,7 @@ def _chain(analytic: Analytic, chain: Chain, automaton: Automaton, paint: Paint)
     limit = f", all within {in_words(chain.within)} of the first event" if chain.within is not None else ""
     yield f"{paint(f'chain {chain.name}', 'bold')}  {scope}{limit}"
     yield ""
-    yield from map(escape, _sentences(chain, automaton))
+    yield from map(escape, _sentences(automaton))
     yield ""
     yield from map(escape, _remarks(chain, automaton))
     yield ""
@@ -92,60 +96,129 @@ def _wrapped(paint: Paint, label: str, items: list[str]) -> str:
 
 def _shows(analytic: Analytic, automaton: Automaton) -> list[str]:
     """The telemetry formats of the analytic's platforms that can show every required step."""
-    needed = {part.base for s in automaton.steps if s.number not in automaton.optional for part in s.parts}
+    of = roles(automaton.chain)
+    needed = {p.base for s in automaton.steps if of[s.number] not in (Role.OPTIONAL, Role.UNTIL) for p in s.parts}
     platforms = {*analytic.platforms, ""}
     return [f.name for f in load_formats() if needed <= f.sees and (not analytic.platforms or f.os in platforms)]
 
 
-def _sentences(chain: Chain, automaton: Automaton) -> Iterator[str]:
-    members = {s.number: p for p in chain.positions for s in model.steps(p.element)}
-    count = len(automaton.steps)
+def _sentences(automaton: Automaton) -> Iterator[str]:
+    of = roles(automaton.chain)
     for step in automaton.steps:
-        time = when(automaton, step)
-        if time and chain.within is not None and step.number == count:
-            limit = f"within {in_words(chain.within)} of the {automaton.steps[0].kind}"
-            time = f"then, {limit}{time.removeprefix('then').rstrip(',')},"
-        text = f"{time} {who(automaton, step)} {does(step)}".strip()
-        group = _group(members[step.number].element, step)
-        called = f" Call it `{step.capture}`." if step.capture else ""
-        how = f" ({linking(step)})" if linking(step) else ""
-        text = f"if it is there: {text}" if step.number in automaton.optional else text
-        yield f"  {step.number:>2}  {text[0].upper()}{text[1:]}{how}{group}.{called}"
+        text = _sentence(automaton, step, of[step.number])
+        yield f"  {step.number:>2}  {text[0].upper()}{text[1:]}"
 
 
-def _group(element: model.Element, step: model.Step) -> str:
+def _sentence(automaton: Automaton, step: Step, role: Role) -> str:
+    how = f" ({linking(step)})" if linking(step) else ""
+    if not role.is_positive:
+        subject, rest = who_not(automaton, step)
+        said = f"{subject} {does(step)}{rest}{how}"
+        if role is Role.UNTIL:
+            return f"until {said}: that ends a match that is not complete; what may only be so does not."
+        time = prior(automaton, step) if role is Role.PRIOR else absent(automaton, step)
+        return f"{time} there is no event in which {said}."
+    subject, rest = who(automaton, step)
+    text = f"{when(automaton, step)} {subject} {does(step)}{rest}{how_often(automaton, step)}".strip()
+    text = f"if it is there: {text}" if role is Role.OPTIONAL else text
+    if not any(edges(automaton, step.number)):
+        how += "; at the end, it is not waited for"
+    called = captures(automaton, step)
+    sentences = [f"{text}{how}{_group(automaton, step)}.", *unlinked(automaton, step)]
+    if called:
+        sentences.append(f"Call it {' or '.join(f'`{name}`' for name in called)}.")
+    return " ".join(sentences)
+
+
+def _group(automaton: Automaton, step: Step) -> str:
     """What the other members of a step's group mean for it."""
-    inner = element.element if isinstance(element, model.Optional) else element
-    if not isinstance(inner, model.All | model.Either):
-        return ""
-    mine = next((m for _, m in inner.members if step in model.steps(m)), None)
-    others = [str(s.number) for _, m in inner.members if m is not mine for s in model.steps(m)]
-    if not others:
-        return ""
-    named = f"step{'' if len(others) == 1 else 's'} {', '.join(others)}"
-    return f"; in any order with {named}" if isinstance(inner, model.All) else f"; or {named} instead"
+    elements = [position.element for position in automaton.chain.positions]
+    groups: list[model.All | model.Either] = [g for e in elements for g in within(e, model.All)]
+    groups += [g for e in elements for g in within(e, model.Either)]
+    said = ""
+    for group in groups:
+        others = [n for _, m in group.members if step not in model.steps(m) for n in positive(m)]
+        if step in model.steps(group) and others:
+            named = f"step{'' if len(others) == 1 else 's'} {', '.join(map(str, others))}"
+            said += f"; in any order with {named}" if isinstance(group, model.All) else f"; or {named} instead"
+    return said
 
 
 def _remarks(chain: Chain, automaton: Automaton) -> Iterator[str]:
-    for step in unrelated(automaton, automaton.steps):
+    for step in unrelated(automaton):
         assert step.introduces is not None
-        capture = f"of `{step.capture}`" if step.capture else f"of step {step.number}"
+        called = captures(automaton, step)
+        capture = f"of `{called[0]}`" if called else f"of step {step.number}"
         yield f"  The {step.introduces.entity.value} {capture} and what comes after it need not be related."
-    for state in automaton.states:
-        if state.final:
-            identity = [entity(automaton, slot) for slot in state.identity]
-            each = " and ".join([*chain.scope, *identity])
-            value = "" if chain.scope else "value of "
-            yield f"  One alert for each {value}{each}." if each else "  One alert in all."
-            break
-    held = in_words(chain.within if chain.within is not None else HOUR)
-    yield f"  Further completions within {held}, by it or its descendants, are counted with that alert."
+    yield from _unknown(chain, automaton)
+    yield _alerts(automaton)
+    held = in_words(chain.once_within or chain.within or HOUR)
+    whose = "" if chain.once_per is not None else ", by it or its descendants,"
+    yield f"  Further completions within {held}{whose} are counted with that alert."
     for exclusion in chain.exceptions:
-        owner = f", says {exclusion.owner}" if exclusion.owner else ""
-        yield f"  No alert where {condition_text(exclusion.when)} (“{exclusion.reason}”{owner})."
+        yield f"  No alert where {condition_text(exclusion.when)} ({_reason(exclusion)})."
+    for step in automaton.steps:
+        for kept in step.exceptions:
+            yield f"  Step {step.number} takes no event where {condition_text(kept.when)} ({_reason(kept)})."
     for rule in chain.severities:
         condition = f"`{rule.when}` matched" if isinstance(rule.when, str) else condition_text(rule.when)
         yield f"  Severity {rule.level} where {condition}."
+    if len(chain.severities) > 1:
+        yield "  Where several severities hold, the highest."
+
+
+def _unknown(chain: Chain, automaton: Automaton) -> Iterator[str]:
+    """What is made of what nobody knows, where something must not have happened."""
+    found = set(roles(chain).values())
+    if Role.ABSENT in found or Role.PRIOR in found:
+        yield "  Of what must not happen, what is not known counts as happened."
+    if any(not t.absence.certain for state in automaton.states for t in state.trailing):
+        yield "  The alert comes once event time has passed the end of that time; where the input ends before, none."
+    for new in sorted({n for step in automaton.steps for n in _news(step)}, key=condition_text):
+        fields = " and ".join(field.name for field in new.fields)
+        text = f"no earlier `{new.kind}`, on any host, had the same {fields} in the {span(new.look_back)} before"
+        yield f"  `{condition_text(new)}`: {text}."
+    looks_back = any(e.prior for e in edges(automaton)) or any(_news(step) for step in automaton.steps)
+    if looks_back:
+        how = "no alert without `--baseline` or `--allow-unproven`"
+        yield f"  A look back beyond the first record of its source is unknown: {how}."
+
+
+def _news(step: Step) -> set[model.New]:
+    """The `new(…)` in a step's conditions."""
+    found: set[model.New] = set()
+    pending: list[object] = [step.where, *(part.where for part in step.parts)]
+    while pending:
+        match pending.pop():
+            case model.New() as new:
+                found.add(new)
+            case model.Binary() as binary:
+                pending += [binary.left, binary.right]
+            case model.Not() | model.Negative() as one:
+                pending.append(one.operand)
+            case model.Call() as call:
+                pending += call.arguments
+    return found
+
+
+def _alerts(automaton: Automaton) -> str:
+    """What tells one alert from another, by how the chain was completed."""
+    scope = automaton.chain.scope
+    ways = []
+    for state in automaton.states:
+        if state.final:
+            slots = [entity(automaton, slot) for slot in state.identity if slot is not None]
+            ways.append(enumerated(list(dict.fromkeys([*scope, *slots]))))
+    each = ", or ".join(dict.fromkeys(ways))
+    value = "" if scope else "value of "
+    return f"  One alert for each {value}{each}." if each else "  One alert in all."
+
+
+def _reason(exclusion: Exclusion | StepExclusion) -> str:
+    """`“lab”, says it-team, until 2027-01-31`."""
+    owner = f", says {exclusion.owner}" if exclusion.owner else ""
+    until = f", until {stamp(exclusion.until)[:10]}" if exclusion.until is not None else ""
+    return f"“{exclusion.reason}”{owner}{until}"
 
 
 def _scope(scope: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from chainrun.dsl import model
 from chainrun.dsl.check.spelling import duration, literal, word, words
 from chainrun.dsl.model import Expression, Pattern
 from chainrun.dsl.types import ValueType
+from chainrun.dsl.vocabulary import TIME
 
 _LISTED = 6  # words of a set without a name
 
@@ -67,9 +68,9 @@ def _show(expression: Expression, outer: int) -> str:
         case model.Literal():
             return expression.name or literal(expression)
         case model.Field():
-            return expression.name
+            return _field(expression.name)
         case model.CaptureField():
-            return f"{expression.capture}.{expression.name}"
+            return f"{expression.capture}.{_field(expression.name)}"
         case model.RawField():
             capture = f"{expression.capture}." if expression.capture else ""
             return f'{capture}raw."{expression.path}"'
@@ -78,7 +79,7 @@ def _show(expression: Expression, outer: int) -> str:
         case model.Call():
             return f"{expression.function}({', '.join(_show(a, 0) for a in expression.arguments)})"
         case model.New():
-            fields = ", ".join(f.name for f in expression.fields)
+            fields = ", ".join(_field(f.name) for f in expression.fields)
             return f"new({fields} among {expression.kind} in {duration(expression.look_back)})"
         case model.Binary():
             binds = _BINDS.get(expression.op, _COMPARISON)
@@ -93,6 +94,10 @@ def _show(expression: Expression, outer: int) -> str:
             return f"not {_set(expression.pattern)}"
         case model.Words() | model.AnyOf() | model.ButNot():
             return _set(expression)
+
+
+def _field(name: str) -> str:
+    return "time" if name == TIME else name
 
 
 def _set(pattern: Pattern) -> str:

@@ -1,16 +1,21 @@
-"""A step of a chain as a sentence: who, does what, to what, when; every implied link spelled out.
+"""A step of a chain as a sentence: who, does what, to what, how often; every implied link spelled out.
 
 The links are read off the automaton's edges, so that what is said is what runs. Called by `explain`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from chainrun.dsl import model
-from chainrun.dsl.model import Step
+from chainrun.dsl.model import Measure, Step
+from chainrun.dsl.types import Entity
 
-from ..match.automaton import Automaton, Edge
+from ..match.automaton import Automaton, Count, Join
+from ..match.known import HOST
 from ..report.duration import in_words
+from ..report.roles import within
+from .naming import edges, entity
 from .prose import clause, condition_text, predicate
+from .timing import span
 
 # kind -> (verb, what it is done to); nothing, where the positional argument tests the actor itself.
 VERBS: dict[str, tuple[str, str]] = {
@@ -53,54 +58,77 @@ VERBS: dict[str, tuple[str, str]] = {
 
 _ACTORS = {"process": "a process", "process.parent": "a process", "user": "an identity", "source": "an address"}
 
-
-def who(automaton: Automaton, step: Step) -> str:
-    """The subject of a step: whom its event must be of, in each of the ways to reach it."""
-    kind = step.parts[0].kind
-    anybody = "a user-facing app" if step.parts[0].base == "open" else _ACTORS.get(kind.actor or "", "anybody")
-    ways = []
-    for state in automaton.states:
-        for edge in state.edges:
-            if edge.step.number == step.number:
-                unlinked = anybody if edge.source is None else f"{anybody}, whichever,"
-                ways.append(_linked(automaton, edge) or unlinked)
-    return ", or ".join(dict.fromkeys(ways)) or anybody
+# Who is caused by an entity, in language.md's words; `{}` is the entity.
+_CAUSED = {
+    Entity.PROCESS: "{} or a descendant of it",
+    Entity.CONTAINER: "whatever runs in {}, carries its id or comes from its address,",
+    Entity.INSTANCE: "whatever carries the id of {}, or comes from an address of it,",
+    Entity.SESSION: "{}, or a session that it assumed,",
+    Entity.IDENTITY: "{}, or a session that it opened,",
+}
 
 
-def _linked(automaton: Automaton, edge: Edge) -> str:
-    for join in edge.joins:
-        if join.how == "lineage":
-            return f"{entity(automaton, join.slot)} or a descendant of it"
-        if join.how == "actor":
-            return f"{entity(automaton, join.slot)} itself"
-    return ""
+def who(automaton: Automaton, step: Step) -> tuple[str, str]:
+    """The subject of a step, whom its event must be of in each of the ways to reach it; and what else links it."""
+    anybody = _anybody(step)
+    ways = [e for e in edges(automaton, step.number) if not e.loose] or list(edges(automaton, step.number))
+    said = [_linked(automaton, e.joins, anybody if e.source is None else f"{anybody}, whichever,") for e in ways]
+    return _either(said or [(anybody, "")])
 
 
-def entity(automaton: Automaton, slot: str) -> str:
-    """What a slot of the automaton holds: `` `child` ``, the process of step 3, the actor of step 1."""
-    if slot[0] not in "#@":
-        return f"`{slot}`"
-    number = int(slot[1:])
-    capture = _capture(automaton, number)
-    step = next(s for s in automaton.steps if s.number == number)
-    introduced = step.introduces
-    noun = "actor"
-    if slot[0] == "#" and introduced is not None:
-        noun = introduced.entity.value
-    elif step.parts[0].kind.actor in ("process", "process.parent"):
-        noun = "acting process"
-    if capture is None:
-        return f"the {noun} of step {number}"
-    return f"`{capture}`" if slot[0] == "#" and noun == "process" else f"the {noun} of `{capture}`"
+def who_not(automaton: Automaton, step: Step) -> tuple[str, str]:
+    """The same of a step that must not happen, and of `until`."""
+    found = [a for e in edges(automaton) for a in (*e.absent, *e.prior)]
+    found += [trailing.absence for state in automaton.states for trailing in state.trailing]
+    joins = [a.joins for a in found if a.step.number == step.number]
+    # whose one open session it may be stands beside whose session it is
+    certain = [each for each in joins if all(join.how != "open" for join in each)]
+    return _either([_linked(automaton, each, _anybody(step)) for each in certain])
 
 
-def _capture(automaton: Automaton, number: int) -> str | None:
-    """What the file calls a step, or the alternative that it begins."""
-    for state in automaton.states:
-        for edge in state.edges:
-            if edge.number == number and (edge.capture or edge.step.capture):
-                return edge.capture or edge.step.capture
-    return None
+def _anybody(step: Step) -> str:
+    if step.parts[0].base == "open":
+        return "a user-facing app"
+    return _ACTORS.get(step.parts[0].kind.actor or "", "anybody")
+
+
+def _either(said: list[tuple[str, str]]) -> tuple[str, str]:
+    subjects, rests = dict.fromkeys(s for s, _ in said), dict.fromkeys(r for _, r in said)
+    return ", or ".join(subjects), " or ".join(r for r in rests if r)
+
+
+def _linked(automaton: Automaton, joins: Iterable[Join], anybody: str) -> tuple[str, str]:
+    """Who acts, and what else the event has to do with what was before."""
+    subject, rest = anybody, ""
+    for join in joins:
+        match join.how:
+            case "caused":
+                subject = _CAUSED[join.entity or Entity.PROCESS].format(entity(automaton, join.slot))
+            case "actor":
+                subject = f"{entity(automaton, join.slot)} itself"
+            case "concerns":
+                rest += f", about {entity(automaton, join.slot)}"
+            case "source":
+                rest += f", from an address of {entity(automaton, join.slot)}"
+            case "leads" if join.entity is Entity.PROCESS and join.field == "@":
+                subject = f"{anybody} that then acts, or is above who acts,"
+            case "leads" if join.entity is Entity.PROCESS:
+                rest += ", which then acts, or is above who acts"
+            case "leads":
+                rest += ", which could cause what follows"
+    return subject, rest
+
+
+def unlinked(automaton: Automaton, step: Step) -> Iterator[str]:
+    """Sentences on when a step counts without being linked for certain."""
+    ways = [e for e in edges(automaton, step.number) if e.loose]
+    if any(j.how == "open" for e in ways for j in e.joins):
+        yield "A record without a session is taken for its identity's open one, and the alert is flagged `unlinked`."
+    if any(e.nobody is not None or any(j.how == "unknown" for j in e.joins) for e in ways):
+        scope = automaton.chain.scope
+        same = f"with the same {' and '.join(scope)}" if scope != ("host",) else "on the same host"
+        where = same if scope else "anywhere"
+        yield f"Where the record names nobody: merely {where}, and the alert is flagged `unlinked`."
 
 
 def does(step: Step) -> str:
@@ -127,30 +155,55 @@ def _part(part: model.Part) -> str:
             text += f", whose `{argument.name}` {predicate(argument.pattern, argument.target.type)}"
     if part.kind.name != part.base:
         text += f" (this is `{part.kind.name}`)"
+    if any(link.word == "from" and link.capture == HOST for link in part.links):
+        text += ", from an address of the host itself"
     if part.where is not None:
         text += f", where {condition_text(part.where)}"
     return text
 
 
-def when(automaton: Automaton, step: Step) -> str:
-    """How a step follows: the limits of the hops that lead to it; empty for one that begins the chain."""
-    edges = [e for state in automaton.states for e in state.edges if e.step.number == step.number]
-    if all(e.source is None for e in edges):
-        return ""
-    limits = dict.fromkeys(_limits(e) for e in edges if e.source is not None)
-    said = [limit for limit in limits if limit]
-    if any(e.source is None for e in edges):
-        said.append("first of all, or later")
-    return f"then, {', or '.join(said)}," if said else "then"
+def how_often(automaton: Automaton, step: Step) -> str:
+    """What a repetition or a count asks beside one event: `, at least 3 times, by different events`."""
+    count = next((e.count for e in edges(automaton, step.number) if e.count is not None), None)
+    if count is not None:
+        return _counted(count)
+    for position in automaton.chain.positions:
+        for part in within(position.element, model.Repeat):
+            if step in model.steps(part):
+                times = "once or more" if part.least == 1 else f"at least {part.least} times, by different events"
+                return f", {times}"
+    return ""
 
 
-def _limits(edge: Edge) -> str:
-    if edge.least is None and edge.most is None:
-        return ""
-    if edge.least is None or edge.most is None:
-        limit, word = (edge.most, "within") if edge.least is None else (edge.least, "not before")
-        return f"{word} {in_words(limit or 0)} of the step before"
-    return f"{in_words(edge.least)} to {in_words(edge.most)} after the step before"
+def _counted(count: Count) -> str:
+    by = f", for each {' and '.join(f'`{f.name}`' for f in count.by)} on its own" if count.by else ""
+    measures = [m for m in count.measures if m.function != "count" or m.subject is not None]
+    plain = [m for m in count.measures if m not in measures]
+    many = "".join(f"{_bound(m)} " for m in plain) + "such events"
+    if count.within is None:
+        gap = f"{in_words(count.shortest or 0)} to {in_words(count.longest or 0)}"
+        return f", and it ends a row of {many}, each {gap} after the one before{by}"
+    said = "".join(f" {m}" if m.startswith("with") else f", {m}" for m in map(_measure, measures))
+    return f", and in the {span(count.within)} up to it there are {many}{said}{by}"
+
+
+def _measure(measure: Measure) -> str:
+    assert measure.subject is not None
+    bound, subject = _bound(measure), condition_text(measure.subject)
+    match measure.function:
+        case "distinct":
+            return f"with {bound} different `{subject}`"
+        case "sum":
+            return f"with {bound} of `{subject}` in sum"
+        case _:  # count, share
+            return f"{bound} of them where {subject}"
+
+
+_BOUNDS = {">=": "at least", ">": "more than", "<": "less than", "<=": "at most"}
+
+
+def _bound(measure: Measure) -> str:
+    return f"{_BOUNDS[measure.op]} {condition_text(measure.bound)}"
 
 
 def linking(step: Step) -> str:
@@ -159,17 +212,24 @@ def linking(step: Step) -> str:
     return f"as {' and '.join(links)} says" if links else ""
 
 
-def unrelated(automaton: Automaton, steps: Iterable[Step]) -> list[Step]:
+def unrelated(automaton: Automaton) -> Iterator[Step]:
     """Steps that introduce a file or the like which no later step is asked to have anything to do with."""
-    edges = [edge for state in automaton.states for edge in state.edges]
-    asked = {join.slot for edge in edges for join in edge.joins}
-    asked |= {slot for edge in edges for _, _, slot in edge.reads}
-    found = []
-    last = max((s.number for s in automaton.steps), default=0)
-    for step in steps:
+    found = list(edges(automaton))
+    asked = {join.slot for edge in found for join in edge.joins}
+    asked |= {slot for edge in found for _, _, slot in edge.reads}
+    asked |= {slot for edge in found for absence in (*edge.absent, *edge.prior) for slot in absence.slots}
+    asked |= {slot for state in automaton.states for t in state.trailing for slot in t.absence.slots}
+    last = max(edge.position for edge in found)
+    repeated = {
+        s.number for p in automaton.chain.positions for r in within(p.element, model.Repeat) for s in model.steps(r)
+    }
+    for step in automaton.steps:
         introduced = step.introduces
-        if introduced is None or introduced.entity.value == "process" or step.number == last:
+        ways = list(edges(automaton, step.number))
+        if introduced is None or introduced.entity is Entity.PROCESS or not ways or ways[0].position == last:
             continue
-        if not any(slot == f"#{step.number}" or slot.startswith(f"{step.capture}.") for slot in asked):
-            found.append(step)
-    return found
+        if ways[0].count is not None or step.number in repeated:
+            continue
+        names = ways[0].names
+        if not any(slot == f"#{ways[0].number}" or slot.partition(".")[0] in names for slot in asked):
+            yield step

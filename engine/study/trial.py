@@ -1,136 +1,94 @@
-"""Trials of a chain: the events of its `test` blocks, made from compact lines, and what they raise.
+"""Trials of an analytic: the `test` blocks of its file, and the cases beside it, run and judged.
 
-A line is a time, a kind, the kind's positional value and `field=value` pairs; the rest is filled in here: names of
-processes from earlier lines, what an event also is, the host. Used by the project's own scripts.
+    events of lines and files ─ engine ─ alerts ─ what was expected ─ the same again in other ways
+
+Called by the command line and by the project's own scripts; nothing is printed here.
 """
 
-import ipaddress
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
-from chainrun.dsl import tree
-from chainrun.dsl.model import Analytic
-from chainrun.dsl.types import ValueType
-from chainrun.dsl.vocabulary import vocabulary
+import msgspec
+from chainrun.dsl.diagnostic import ChainError
+from chainrun.dsl.model import Analytic, Test
 
-from ..engine import Engine
-from ..event import Event, Origin
-from ..intake.kinds import is_open_start
+from ..event import Event
+from ..formats import Format, load_formats
 from ..report.alert import Alert
+from ..report.funnel import funnels
+from . import again, expectations
+from .cases import cases
+from .lines import BEGIN, numbered, read_lines
+from .records import read_records
 
-# The first moment of every trial; its date means nothing.
-BEGIN = 1_767_225_600_000_000
-
-SHORT = {
-    "pid": "process.pid",
-    "ppid": "process.parent.pid",
-    "name": "process.name",
-    "parent": "process.parent.name",
-    "user": "user.name",
-    "path": "file.path",
-    "port": "destination.port",
-}
-
-# What a line of one kind also is, besides what the vocabulary derives from it.
-ALSO = {
-    "spawn": ("exec",),
-    "exec": ("spawn",),
-    "egress": ("connect",),
-    "connect": ("egress",),
-    "resolve": ("egress",),
-    "crash": ("open",),
-}
+# How many things that are wrong with one test are told.
+MOST_FAULTS = 10
 
 
-def raised(analytic: Analytic, test: tree.Test, os: str | None = None) -> list[Alert]:
-    """The alerts that a test block's events raise, in order."""
-    engine = Engine([analytic], evidence=1_000_000, raw=False)
-    platform = os or next((p for p in analytic.platforms if p in ("windows", "linux", "macos")), "linux")
-    return list(engine.run(events(test.lines, platform)))
+class Result(msgspec.Struct, frozen=True):
+    """How a test went: what is otherwise than expected, nothing where it passed. A fault may have several lines."""
+
+    title: str
+    file: str
+    line: int
+    faults: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.faults
 
 
-def events(lines: tuple[tree.TestLine, ...], os: str) -> list[Event]:
-    """The events of a test's lines, ordered by time; lines with a time alone make none."""
-    names: dict[tuple[str, int], str] = {}
-    made = [_event(number, line, os, names) for number, line in enumerate(lines, 1) if line.kind is not None]
-    made.sort(key=lambda e: e.time)
-    for order, event in enumerate(made):
-        event.order = order
-    return made
+class Story(msgspec.Struct, frozen=True):
+    """The events of a test, in order. `begin`: what its times count from; `faults`: what could not be made of it."""
+
+    events: list[Event]
+    begin: int
+    faults: tuple[str, ...] = ()
 
 
-def _event(number: int, line: tree.TestLine, os: str, names: dict[tuple[str, int], str]) -> Event:
-    assert line.kind is not None
-    kinds = set(line.kind.split("+"))
-    for kind in tuple(kinds):
-        kinds.update(ALSO.get(kind, ()))
-    fields: dict[str, Any] = {}
-    host = "host"
-    for name, value in line.pairs:
-        if name == "host":
-            host = value
+def trials(analytic: Analytic, formats: tuple[Format, ...] | None = None) -> Iterator[Result]:
+    """The results of an analytic's tests and cases, one after another. `formats`: those that files may be in."""
+    known = formats if formats is not None else load_formats()
+    for test in analytic.tests:
+        yield tried(analytic, test, known)
+    for case in cases(analytic):
+        if isinstance(case.test, ChainError):
+            what = [f"{d.message}: {d.labels[0].message}".rstrip(": ") for d in case.test.diagnostics]
+            line = case.test.source.position(case.test.diagnostics[0].span.start)[0]
+            yield Result(case.title, case.file, line, tuple(what))
         else:
-            field = SHORT.get(name, name)
-            fields[field] = _typed(field, value)
-    if line.positional is not None:
-        _positional(fields, line.kind.split("+")[0], line.positional, os)
-    _name_processes(fields, kinds, host, names)
-    if "exec" in kinds and "exec.path" not in fields:
-        paths = [fields.get("file.path"), fields.get("process.executable")]
-        fields["exec.path"] = tuple(p for p in paths if p is not None)
-    event = Event(BEGIN + line.at, frozenset(kinds), fields, host=host, os=os, origin=Origin("test", number, 0))
-    event.raw = line.text.encode()
-    return event
+            yield tried(analytic, case.test, known, case.file)
 
 
-def _positional(fields: dict[str, Any], kind: str, value: str, os: str) -> None:
-    target = vocabulary().kinds[kind].tests
-    assert target is not None, f"`{kind}` takes no value"
-    if target.type is ValueType.PROGRAM:
-        separator = "\\" if os == "windows" else "/"
-        fields[f"{target.field}.name"] = value.rsplit(separator, 1)[-1]
-        if separator in value:
-            fields[f"{target.field}.executable"] = value
-    elif target.type is ValueType.DESTINATION:
-        address, port = _destination(value)
-        if port is not None:
-            fields[f"{target.field}.port"] = port
-        try:
-            fields[f"{target.field}.ip"] = str(ipaddress.ip_address(address))
-        except ValueError:
-            fields[f"{target.field}.domain"] = address
-    elif target.field == "exec.path":
-        fields["exec.path"] = (value,)
-    else:
-        fields[target.field] = _typed(target.field, value)
+def tried(analytic: Analytic, test: Test, formats: tuple[Format, ...], file: str | None = None) -> Result:
+    """The result of one test. `file`: where it stands, if not in the analytic's own file."""
+    story = tell(analytic, test, formats)
+    faults = list(story.faults)
+    if not faults:
+        engine = again.new_engine(analytic)
+        alerts = list(engine.run(again.fresh(story.events)))
+        raised = Counter((alert.analytic, alert.chain) for alert in alerts)
+        outcome = expectations.Outcome(tuple(alerts), funnels(engine, raised), analytic.chains, story.begin)
+        faults += expectations.differences(test, outcome)
+        faults += again.differences(analytic, story.events, alerts)
+    return Result(test.title, file or analytic.file, test.line, tuple(faults[:MOST_FAULTS]))
 
 
-def _destination(value: str) -> tuple[str, int | None]:
-    """`203.0.113.9:443` or `evil.example`; an address of version 6 stands alone."""
-    host, _, port = value.rpartition(":")
-    return (host, int(port)) if host and port.isdecimal() and ":" not in host else (value, None)
+def tell(analytic: Analytic, test: Test, formats: tuple[Format, ...] | None = None) -> Story:
+    """The events of a test: those of its files, and its lines', whose times count from the first event of the files."""
+    begin, recorded = BEGIN, []
+    if test.files:
+        folder = Path(analytic.file).parent
+        records = read_records([str(folder / file) for file in test.files], formats or load_formats())
+        if records.bad or not records.events:
+            return Story([], BEGIN, records.bad or ("no event can be read from the files",))
+        begin, recorded = records.events[0].time, records.events
+    lines = read_lines(test.lines, analytic, begin)
+    faults = tuple(f"line {number}: {what}" for number, what in lines.faults)
+    return Story(numbered(sorted([*recorded, *lines.events], key=lambda event: event.time)), begin, faults)
 
 
-def _name_processes(fields: dict[str, Any], kinds: set[str], host: str, names: dict[tuple[str, int], str]) -> None:
-    """A process keeps the name that an earlier line gave its pid."""
-    pid, parent = fields.get("process.pid"), fields.get("process.parent.pid")
-    if pid is not None:
-        if "process.name" in fields:
-            names[host, pid] = fields["process.name"]
-        elif (host, pid) in names:
-            fields["process.name"] = names[host, pid]
-    if parent is not None and "process.parent.name" not in fields and (host, parent) in names:
-        fields["process.parent.name"] = names[host, parent]
-    if "spawn" in kinds and is_open_start(fields.get("process.name"), fields.get("process.parent.name")):
-        kinds.add("open")
-
-
-def _typed(field: str, value: str) -> Any:
-    known = vocabulary().fields.get(field)
-    if known is None:
-        return value
-    single: Any = value
-    if known.type in (ValueType.NUMBER, ValueType.BYTES):
-        single = int(value)
-    elif known.type is ValueType.BOOLEAN:
-        single = value == "true"
-    return (single,) if known.many else single
+def raised(analytic: Analytic, test: Test) -> list[Alert]:
+    """The alerts that a test's events raise, in order."""
+    return again.straight(analytic, tell(analytic, test).events)

@@ -1,0 +1,73 @@
+"""Whose record a flow is: the host that had its source address at the time.
+
+A network sensor names no host. What is known of addresses comes from an inventory (`--inventory`), which decides where
+it speaks, else from what hosts show to be theirs: `host.ip`, and the source of their own outbound connections. Called
+by `intake` for records without a host, and by matching for `from host`.
+"""
+
+from ipaddress import ip_address
+
+from chainrun.engine.event import Event
+from chainrun.engine.formats.values import Known
+
+from .inventory import Inventory
+from .tenure import Tenures
+
+
+class HostAddresses:
+    """Which host had which address, when."""
+
+    def __init__(self, inventory: Inventory | None = None, most: int = 100_000) -> None:
+        self._inventory = inventory
+        self._tenures = Tenures(most)
+        self._is_own = Known(is_own)
+
+    def learn(self, event: Event) -> None:
+        """Takes the addresses that an event shows its host to have."""
+        if not event.host:
+            return
+        fields = event.fields
+        # The source of an outbound connection is this host; of an inbound one, or of a sign-in, somebody else; of a
+        # container's connection, the container.
+        if (
+            "connect" in event.kinds
+            and (source := fields.get("source.ip")) is not None
+            and "container.id" not in fields
+        ):
+            self._claim(source, event)
+        if (own := fields.get("host.ip")) is not None:
+            for address in own if isinstance(own, tuple) else (own,):
+                self._claim(address, event)
+
+    def host_of(self, event: Event) -> str | None:
+        """The host that had the event's source address at its time."""
+        source = event.fields.get("source.ip")
+        if not isinstance(source, str):
+            return None
+        return self.holder(source, event.time, event.fields.get("cloud.account.id"))
+
+    def holder(self, address: str, at: int, account: object = None) -> str | None:
+        """The host that had an address at a moment."""
+        if self._inventory is not None:
+            host = self._inventory.host_at(address, at, account)
+            if host is not None:
+                return host
+        found = self._tenures.holder(address, at)
+        return found if isinstance(found, str) else None
+
+    def forget(self, before: int) -> None:
+        """Drop what was known of the time before a moment."""
+        self._tenures.forget(before)
+
+    def _claim(self, address: object, event: Event) -> None:
+        if isinstance(address, str) and self._is_own[address]:
+            self._tenures.claim(address, event.host, event.time)
+
+
+def is_own(address: str) -> bool:
+    """Whether an address tells one from another: loopback and link-local ones are everybody's."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast)

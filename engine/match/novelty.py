@@ -1,0 +1,104 @@
+"""What has been seen before: the memory behind `new(user.name, source.ip among signin in 30d)`.
+
+One history for each kind and combination of fields that any chain asks for, over all hosts and scopes. Learned from
+each event after it was matched, so that an event is never its own past.
+"""
+
+from collections.abc import Hashable
+
+from chainrun.dsl.model import New
+
+from ..event import Event
+from .fields import Reader, Rename, Test, Values, reader, unchanged
+from .sources import Sources
+
+Question = tuple[str, tuple[str, ...]]  # kind, fields
+
+
+class History:
+    """The values that came together in events of one kind, and when last."""
+
+    def __init__(self, kind: str, fields: tuple[str, ...]) -> None:
+        self.kind = kind
+        self.fields = fields
+        self.keep = 0
+        self.last: dict[tuple[Hashable, ...], int] = {}
+        self.covered: list[tuple[int, int]] = []  # by baselines: from when until when
+        self._readers = tuple(reader(field) for field in fields)
+
+    def known_from(self, since: int) -> int:
+        """From when on the stream itself must be known, for all to be known since a moment."""
+        for begin, end in sorted(self.covered):
+            if begin <= since <= end:
+                since = end
+        return since
+
+    def learn(self, event: Event) -> None:
+        values = combination(self._readers, event)
+        if values is not None:
+            self.last[values] = max(event.time, self.last.get(values, event.time))
+
+    def forget(self, before: int) -> None:
+        for values in [v for v, time in self.last.items() if time < before]:
+            del self.last[values]
+
+
+class Novelty:
+    """All histories of an engine. `doubted`: the order of an event that is new only as far as is known, and was allowed
+    to be."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.histories: dict[Question, History] = {}
+        self.sources = sources
+        self.doubted = -1
+
+    def test(self, new: New, rename: Rename = unchanged) -> Test:
+        """Whether a combination is new at an event; unknown where the event lacks a field."""
+        history = self.history(new)
+        kinds = frozenset({new.kind} - {"event"})
+        readers = tuple(reader(rename(field.name)) for field in new.fields)
+
+        def is_new(event: Event, values: Values) -> bool | None:
+            found = combination(readers, event)
+            if found is None:
+                return None
+            since = event.time - new.look_back
+            last = history.last.get(found)
+            if last is not None and last >= since:
+                return False
+            if self.sources.is_known(event, kinds, history.known_from(since), anywhere=True):
+                return True
+            if not self.sources.allowed:
+                return None
+            self.doubted = event.order
+            return True
+
+        return is_new
+
+    def history(self, new: New) -> History:
+        question = (new.kind, tuple(field.name for field in new.fields))
+        history = self.histories.get(question)
+        if history is None:
+            history = self.histories[question] = History(*question)
+        history.keep = max(history.keep, new.look_back)
+        return history
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(kind for kind, _ in self.histories)
+
+    def learn(self, event: Event) -> None:
+        """Remember an event that has been matched."""
+        for history in self.histories.values():
+            if history.kind in event.kinds or history.kind == "event":
+                history.learn(event)
+
+    def forget(self, now: int) -> None:
+        for history in self.histories.values():
+            history.forget(now - history.keep)
+
+
+def combination(readers: tuple[Reader, ...], event: Event) -> tuple[Hashable, ...] | None:
+    """The values of an event, or None where one is missing."""
+    values = tuple(read(event, ()) for read in readers)
+    return None if any(value is None or isinstance(value, dict | list) for value in values) else values

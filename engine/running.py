@@ -1,0 +1,154 @@
+"""One chain at work: its matcher, its open alerts, and the alerts that come of them.
+
+`engine` holds as many of these as there are chains; what they share it gives to each.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from chainrun.dsl.model import LEVELS, Analytic, Exclusion
+
+from .event import Event
+from .match.automaton import Automaton
+from .match.entities import Entities
+from .match.evidence import Match, collect
+from .match.identity import Identities, Place
+from .match.matcher import Completion, Matcher
+from .match.novelty import Novelty
+from .report.alert import Alert, make_alert
+from .timer import Timer
+
+# State is swept this many times in the course of a window.
+SWEEPS = 8
+
+# When an alert was complete, and the alert.
+Raised = tuple[int, Alert]
+
+
+class Reporting(msgspec.Struct, frozen=True):
+    """How alerts are made. `updates`: again, once their window has closed; `suppressed`: those of exceptions too."""
+
+    version: str
+    evidence: int = 20
+    raw: bool = True
+    updates: bool = False
+    suppressed: bool = False
+
+
+class _Open:
+    """An alert whose window is open, for its second edition."""
+
+    __slots__ = ("added", "alert", "completions", "match", "until")
+
+    def __init__(self, alert: Alert, match: Match, completions: list[Completion], until: int) -> None:
+        self.alert = alert
+        self.match = match
+        self.completions = completions
+        self.until = until
+        self.added = False
+
+
+class Running:
+    """One chain at work."""
+
+    def __init__(
+        self, analytic: Analytic, automaton: Automaton, entities: Entities, novelty: Novelty, reporting: Reporting
+    ) -> None:
+        self.analytic = analytic
+        self.automaton = automaton
+        self.reporting = reporting
+        chain = automaton.chain
+        self.matcher = Matcher(automaton, entities, novelty)
+        self.window = chain.once_within if chain.once_within is not None else chain.within
+        self.identities = self._identities()
+        self.suppressed: dict[str, Identities] = {}  # by reason
+        self.sweep = Timer(max(self.identities.window // SWEEPS, 1))
+        self.open: dict[Place, _Open] = {}
+        self.closing: deque[tuple[int, Place]] = deque()
+
+    def _identities(self) -> Identities:
+        return Identities(self.window, inherited=self.automaton.chain.once_per is None)
+
+    def due(self, now: int) -> Iterator[Raised]:
+        """The alerts that wait for nothing but a time before `now`: of absences, and second editions."""
+        for at, completions in self.matcher.due(now):
+            yield from self._take(at, completions)
+        if self.closing:
+            yield from self.close(now)
+
+    def feed(self, event: Event, now: int) -> Iterator[Raised]:
+        """The alerts that this event brings. `now`: what is past for certain."""
+        matcher = self.matcher
+        if matcher.reads_every_event or not event.kinds.isdisjoint(matcher.kinds):
+            if self.sweep.is_due(now):
+                matcher.expire(now)
+                for identities in (self.identities, *self.suppressed.values()):
+                    identities.expire(now)
+            completions = matcher.feed(event)
+            if completions:
+                yield from self._take(event.time, completions)
+
+    def _take(self, at: int, completions: list[Completion]) -> Iterator[Raised]:
+        """The alerts that the completions of one moment open."""
+        opened, added = self.identities.take([c for c in completions if c.exclusion is None])
+        for found in opened:
+            match = self._match(at, found)
+            alert = self._alert(match, found)
+            if self.reporting.updates:
+                place = self.identities.place(found[0])
+                self.open[place] = _Open(alert, match, found, at + self.identities.window)
+                self.closing.append((at + self.identities.window, place))
+            yield at, alert
+        if self.reporting.updates:
+            for place, found in added:
+                open = self.open.get(place)
+                if open is not None:
+                    open.match.add(self._match(at, found))
+                    open.added = True
+        if self.reporting.suppressed:
+            yield from self._suppressed(at, [c for c in completions if c.exclusion is not None])
+
+    def _suppressed(self, at: int, completions: list[Completion]) -> Iterator[Raised]:
+        """What would have been alerts, but for an exception: one for each causal chain and reason."""
+        for reason in dict.fromkeys(c.exclusion.reason for c in completions if c.exclusion is not None):
+            identities = self.suppressed.setdefault(reason, self._identities())
+            ours = [c for c in completions if c.exclusion is not None and c.exclusion.reason == reason]
+            for found in identities.take(ours)[0]:
+                yield at, self._alert(self._match(at, found), found, found[0].exclusion)
+
+    def _match(self, at: int, found: Sequence[Completion]) -> Match:
+        match = collect([c.node for c in found], at, self.matcher.window)
+        match.unproven = match.unproven or any(c.unproven for c in found if c.node.event is match.event)
+        return match
+
+    def _alert(self, match: Match, found: Sequence[Completion], suppressed: Exclusion | None = None) -> Alert:
+        return make_alert(
+            self.analytic,
+            self.automaton,
+            match,
+            found[0].scope,
+            found[0].identity,
+            severity=self._severity(found),
+            version=self.reporting.version,
+            evidence=self.reporting.evidence,
+            raw=self.reporting.raw,
+            suppressed=suppressed,
+        )
+
+    def _severity(self, found: Sequence[Completion]) -> str:
+        """The highest level that a rule of the chain gives to any of these; without one, the analytic's."""
+        levels = {level for completion in found for level in self.matcher.severities(completion)}
+        return max(levels, key=LEVELS.index, default=self.analytic.severity)
+
+    def close(self, now: int | None = None) -> Iterator[Raised]:
+        """The second editions of the alerts whose windows have closed, or (None) of all, if anything was added."""
+        while self.closing and (now is None or self.closing[0][0] < now):
+            until, place = self.closing.popleft()
+            open = self.open.get(place)
+            if open is None or open.until != until:
+                continue
+            del self.open[place]
+            if open.added:
+                again = self._alert(open.match, open.completions)
+                yield until, msgspec.structs.replace(again, alert_id=open.alert.alert_id, revision=1)
