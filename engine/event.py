@@ -34,6 +34,7 @@ class Event:
     sequence  the source's own record number or audit serial, where it has one
     also      other records of the same occurrence
     process   whose record it is; parent: who started it (of a start); actor: who acts; target: in whom; set by lineage
+    novel     what was new at it, by question: set for an event that will be asked again later
     clock     None where `time` is trustworthy; else the record's time as written, which `time` then is too until the
               host's offset has been measured: local time that the record passes off as UTC
     measures  of a record with both: its trustworthy time less its local one, in microseconds
@@ -51,6 +52,7 @@ class Event:
         "host",
         "kinds",
         "measures",
+        "novel",
         "order",
         "origin",
         "os",
@@ -94,6 +96,7 @@ class Event:
         self.finer = finer
         self.also: tuple[Origin, ...] = ()
         self.order = 0
+        self.novel: tuple[bool | None, ...] | None = None
         self.process: Process | None = None
         self.parent: Process | None = None
         self.actor: Process | None = None

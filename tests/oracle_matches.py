@@ -19,6 +19,7 @@ from .oracle_steps import CAUSAL, Name, Steps, Subject, Way, actor_field, acts, 
 
 Scope = tuple[Any, ...]
 Place = tuple[int, int]  # the number of a step, the order of an event
+Member = tuple[Taken, Way, frozenset[Place]]  # of a group: its event, and all that it rests on
 NOBODY = Subject()
 
 
@@ -232,26 +233,33 @@ class Matches:
         """Each member takes another event after what stands before the group; the first within the hop."""
         members = [(own or hop, own, self.bare(member), member) for own, member in group.members]
 
-        def choose(i: int, begun: Partial, chosen: list[tuple[Taken, Way]]) -> Grown:
+        def taken_by(bare: Element, link: Hop | None) -> Iterator[tuple[Partial, Taken, Way, frozenset[Place]]]:
+            if isinstance(bare, model.Counted):
+                yield from self.moments(bare, before, link)
+                return
+            for way in ways(bare, link):
+                for alone, taken in self.candidates(way, before):
+                    yield alone, taken, way, frozenset({(taken.step.number, taken.event.order)})
+
+        def choose(i: int, begun: Partial, chosen: list[Member]) -> Grown:
             if i == len(members):
                 yield from self.grouped(group, hop, begun, chosen)
                 return
             link, own, bare, _ = members[i]
-            for way in ways(bare, link):
+            for alone, taken, way, places in taken_by(bare, link):
                 # a member's own arrow has its own limits; the group's are those of the first event
                 limits = way.hop if own is not None or way.hop is not link else None
-                for alone, taken in self.candidates(way, before):
-                    if before.last is None and chosen:
-                        if alone.scope != begun.scope:
-                            continue
-                        alone = replace(alone, start=min(alone.start, begun.start))
-                    # what another member has to tell is unknown yet
-                    if (
-                        all(taken.event is not t.event for t, _ in chosen)
-                        and self.keeps(limits, before, taken.event)
-                        and self.steps.fits(taken, way, before.subject, before.bound) is not False
-                    ):
-                        yield from choose(i + 1, alone, [*chosen, (taken, way)])
+                if before.last is None and chosen:
+                    if alone.scope != begun.scope:
+                        continue
+                    alone = replace(alone, start=min(alone.start, begun.start))
+                # what another member has to tell is unknown yet
+                if (
+                    all(taken.event is not t.event for t, _, _ in chosen)
+                    and self.keeps(limits, before, taken.event)
+                    and self.steps.fits(taken, way, before.subject, before.bound) is not False
+                ):
+                    yield from choose(i + 1, alone, [*chosen, (taken, way, places)])
 
         yield from choose(0, before, [])
 
@@ -261,37 +269,40 @@ class Matches:
             member = member.element
         return member
 
-    def grouped(self, group: model.All, hop: Hop | None, before: Partial, chosen: list[tuple[Taken, Way]]) -> Grown:
+    def grouped(self, group: model.All, hop: Hop | None, before: Partial, chosen: list[Member]) -> Grown:
         """What a group leaves behind, if the events chosen for its members are right together."""
         in_order = sorted(chosen, key=lambda c: c[0].event.order)
         first, last = in_order[0][0], in_order[-1][0]
-        own = tuple(c for taken, way in chosen for c in bind(taken, way.names))
+        own = tuple(c for taken, way, _ in chosen for c in bind(taken, way.names))
         among = (*before.bound, *own)  # members may compare each other's captures, whichever came first
         if not (
             self.keeps(hop, before, first.event)
             and self.is_within(last, before)
-            and all(self.steps.fits(taken, way, before.subject, among) is True for taken, way in chosen)
+            and all(self.steps.fits(taken, way, before.subject, among) is True for taken, way, _ in chosen)
             and self.is_open_to(before, first)
         ):
             return
-        for (taken, _), (_, member) in zip(chosen, group.members, strict=True):
+        for (taken, _, _), (_, member) in zip(chosen, group.members, strict=True):
             while isinstance(member, model.WithoutPrior):
                 if self.is_preceded(member, taken, before.scope, among):
                     return
                 member = member.element
         bound = before.bound
-        for (one, way), (other, _) in pairwise(in_order):
+        for (one, way, _), (other, _, _) in pairwise(in_order):
             bound = (*bound, *bind(one, way.names))
             if self.steps.ended(before.subject, bound, self.between(before.scope, one, other)):
                 return
         subject, trace = before.subject, Trace()
-        for taken, way in chosen:
-            if acts(taken.step):
+        for (taken, way, places), (_, member) in zip(chosen, group.members, strict=True):
+            if acts(taken.step) and not isinstance(member, model.Counted):
                 subject = Subject("introduced", taken.introduced)
             elif not before.subject.brought and subject.brought != "introduced" and actor_field(taken.step):
                 subject = Subject("acting", taken.actor)
-            trace += self.trace(taken, before, way)
-        identity = self.hangs_on(chosen[-1][0], replace(before, bound=among), chosen[-1][1], None)
+            trace += replace(self.trace(taken, before, way), evidence=places)
+        taken, way, _ = chosen[-1]
+        member = group.members[-1][1]
+        by = self.key(member, taken) if isinstance(member, model.Counted) else None
+        identity = self.hangs_on(taken, replace(before, bound=among), way, by)
         yield replace(before, last=last, subject=subject, bound=among, identity=identity, waiting=()), trace
 
     def between(self, scope: Scope, one: Taken, other: Taken) -> list[Event]:
@@ -345,7 +356,16 @@ class Matches:
     # -- counting -------------------------------------------------------------
 
     def counted(self, counted: model.Counted, before: Partial, hop: Hop | None) -> Grown:
-        """Each moment at which the measures hold over the events that look back from it."""
+        """Each moment at which the measures hold, if it may follow."""
+        for begun, moment, way, places in self.moments(counted, before, hop):
+            if self.keeps(way.hop, begun, moment.event) and self.is_open_to(begun, moment):
+                trace = self.trace(moment, begun, way)
+                yield self.after(moment, begun, way, by=self.key(counted, moment)), replace(trace, evidence=places)
+
+    def moments(
+        self, counted: model.Counted, before: Partial, hop: Hop | None
+    ) -> Iterator[tuple[Partial, Taken, Way, frozenset[Place]]]:
+        """Each moment after `before` at which the measures hold over the events that look back from it, with those."""
         for scope in [before.scope] if before.last is not None else list(self.scoped):
             fitting = [
                 (taken, way)
@@ -357,19 +377,13 @@ class Matches:
             for moment, way in fitting:
                 begun = before if before.last is not None else replace(before, scope=scope, start=moment.event.time)
                 key = self.key(counted, moment)
-                if (
-                    None in key
-                    or not self.is_later(moment, begun)
-                    or not self.is_within(moment, begun)
-                    or not self.keeps(way.hop, begun, moment.event)
-                ):
+                if None in key or not self.is_later(moment, begun) or not self.is_within(moment, begun):
                     continue
                 same = [t for t, _ in fitting if t.event.order <= moment.event.order and self.key(counted, t) == key]
                 reached = self.reached(counted, same, moment, begun.bound)
-                if reached and self.is_open_to(begun, moment):
-                    trace = self.trace(moment, begun, way)
+                if reached:
                     places = frozenset((t.step.number, t.event.order) for t in same if t.event.order in reached)
-                    yield self.after(moment, begun, way, by=key), replace(trace, evidence=places)
+                    yield begun, moment, way, places
 
     @staticmethod
     def key(counted: model.Counted, taken: Taken) -> tuple[Any, ...]:

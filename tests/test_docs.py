@@ -251,7 +251,9 @@ def test_every_chain_is_what_its_fence_says(block: Block) -> None:
     assert not warnings
     cannot_run = [fault.message for chain in analytic.chains for fault in unsupported(chain)]
     assert bool(cannot_run) == (block.language == "chain-later"), cannot_run
-    for result in trials(analytic) if not cannot_run else ():
+    if cannot_run or block.name is not None:  # a file of the page is tested by its commands, and may be meant to fail
+        return
+    for result in trials(analytic):
         assert result.passed, f"{result.title}:\n" + "\n".join(result.faults)
 
 

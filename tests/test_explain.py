@@ -85,6 +85,7 @@ def test_the_smallest_file_reads_as_it_is_meant() -> None:
             3,
             "within 1 minute of step 1, a process, whichever, mounts",
         ),
+        ("open -> read? ->[9s] egress within 5m", 3, "the open, within 9 seconds of the last of steps 1 and 2, the"),
         ("open ->[9s] write & read within 5m", 2, "within 9 seconds of step 1, if it is the first of the group,"),
         ("open -> write & read ->[9s] egress within 5m", 4, "within 9 seconds of the last of steps 2 and 3,"),
         ("open -> ((write & read) | mount) within 5m", 3, "in any order with step 2; or step 4 instead"),

@@ -27,7 +27,7 @@ _HOLDS: dict[type[tree.Node], tuple[type[tree.Node], ...]] = {
     tree.Counted: (tree.Step, tree.Captured, tree.Either),
     tree.WithoutPrior: (tree.Step, tree.Captured, tree.Either, tree.Repeat, tree.Counted),
     tree.Captured: (tree.Step, tree.Either, tree.Repeat, tree.Counted, tree.Optional, tree.WithoutPrior),
-    tree.All: (tree.Step, tree.Captured, tree.Either, tree.WithoutPrior),
+    tree.All: (tree.Step, tree.Captured, tree.Either, tree.Counted, tree.WithoutPrior),
     tree.Either: (tree.Step, tree.Captured, tree.Either, tree.All, tree.Repeat, tree.Counted, tree.WithoutPrior),
 }
 # What they may hold inside of an alternative: `(A{3} | B)` can stand alone, and cannot be repeated or absent.

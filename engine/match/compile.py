@@ -38,6 +38,7 @@ class _Compiler:
         self.linking = Linking(self.book)
         self.draft = Draft()
         self.optional: set[int] = set()
+        self.trails = False  # the chain ends with an absence
         # (capture, field) that anything reads
         tested = [step_reads(step) for step in self.steps]
         tested += [reads(e.when) for e in chain.exceptions]
@@ -56,6 +57,7 @@ class _Compiler:
         while len(positions) > 1 and isinstance(positions[-1].element, model.Optional):
             after.insert(0, positions.pop())
             self.optional.update(s.number for s in model.steps(after[0].element))
+        self.trails = isinstance(positions[-1].element, model.Absent)
         exits = [Exit(None, Known())]
         for place, position in enumerate(positions):
             exits = self.advance(place, position, exits)
@@ -184,8 +186,8 @@ class _Compiler:
         priors: tuple[model.WithoutPrior, ...] = (),
     ) -> list[Exit]:
         """As many states as the lower bound, and few more. Of the events that fit, any one and the last are among n
-        that fit, so `A{2,}` is `A{2}`, and `A+` is `A | A{2}`. Where more is asked of the first (an absence before it),
-        any one, the first and the last are among n of three or more. Only under an `until`, which an event of the
+        that fit, so `A{2,}` is `A{2}`, and `A+` is `A | A{2}`. Where more is asked of the first (an absence before it,
+        or when a deadline has passed), any one, the first and the last are among n of three or more. Only under an `until`, which an event of the
         repetition may be itself, must all be followed: by a state that leads to itself, where there is no upper
         bound."""
         found = self.repeated(element, hop)
@@ -193,7 +195,7 @@ class _Compiler:
         if self.chain.until is not None:
             top = least if most is None else most
         else:
-            enough = 3 if any(e.pending for e in exits) else 2
+            enough = 3 if self.trails or any(e.pending for e in exits) else 2
             top = max(least, enough) if most is None else min(max(least, enough), most)
         endless = self.chain.until is not None and most is None
         return [e for exit in exits for e in self.times(least, top, endless, found, exit, optional, priors)]

@@ -55,6 +55,8 @@ class Counter:
         self.tallies: dict[Place, Tally | Cadence] = {}
         self.kept: dict[Hashable, list[Kept]] = {}
         self.is_joined = self._is_joined()
+        renames = (unchanged, as_parent) if self.is_joined else ()
+        self._measures = [measures(count, rename, novelty) for rename in renames]
 
     def _is_joined(self) -> bool:
         """Whether the joins say all that the count asks of captures."""
@@ -79,6 +81,7 @@ class Counter:
                 if by is None or (known is not None and known(event, reading) is not None):
                     continue
                 if not self.is_joined:
+                    self.novelty.remember(event)
                     self.kept.setdefault((scope, by), []).append(Kept(event, reading, member))
                     continue
                 measured = self.measure(event, reading)
@@ -102,8 +105,6 @@ class Counter:
         return Cadence(count.shortest, count.longest, _longest_run(count))
 
     def measure(self, event: Event, reading: Reading) -> tuple[Any, ...]:
-        if not hasattr(self, "_measures"):
-            self._measures = [measures(self.count, r, self.novelty) for r in (unchanged, as_parent)]
         return tuple(read(event, ()) for read in self._measures[reading.by_parent])
 
     def expire(self, now: int) -> None:

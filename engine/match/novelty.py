@@ -51,6 +51,7 @@ class Novelty:
         self.histories: dict[Question, History] = {}
         self.sources = sources
         self.doubted = -1
+        self._tests: list[Test] = []
 
     def test(self, new: New, rename: Rename = unchanged) -> Test:
         """Whether a combination is new at an event; unknown where the event lacks a field."""
@@ -58,7 +59,11 @@ class Novelty:
         kinds = frozenset({new.kind} - {"event"})
         readers = tuple(reader(rename(field.name)) for field in new.fields)
 
+        number = len(self._tests)
+
         def is_new(event: Event, values: Values) -> bool | None:
+            if event.novel is not None and number < len(event.novel):
+                return event.novel[number]
             found = combination(readers, event)
             if found is None:
                 return None
@@ -73,7 +78,13 @@ class Novelty:
             self.doubted = event.order
             return True
 
+        self._tests.append(is_new)
         return is_new
+
+    def remember(self, event: Event) -> None:
+        """Let an event that is kept to be asked again know what was new at it."""
+        if self._tests and event.novel is None:
+            event.novel = tuple(test(event, ()) for test in self._tests)
 
     def history(self, new: New) -> History:
         question = (new.kind, tuple(field.name for field in new.fields))

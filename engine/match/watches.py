@@ -44,6 +44,7 @@ class Watch:
     def __init__(self, absence: Absence, window: int | None, entities: Entities, novelty: Novelty) -> None:
         self.absence = absence
         self.certain = absence.certain
+        self.novelty = novelty
         self.sources = novelty.sources
         self.keep = absence.limit if absence.limit is not None else window
         self.slots = absence.slots
@@ -68,6 +69,7 @@ class Watch:
         """Remember an event, if it is one of the absent step's."""
         for reading in self.test.readings(event):
             if self.marks is None:
+                self.novelty.remember(event)
                 self.log.setdefault(scope, []).append((event, reading))
                 continue
             offered = [ask(event, reading) for ask in self._offers]

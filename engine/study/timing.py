@@ -25,7 +25,7 @@ def when(automaton: Automaton, step: Step) -> str:
     if ways and ways[0].position == _last(automaton) and automaton.chain.within is not None:
         said.append(f"within {in_words(automaton.chain.within)} of {_first(automaton)}")
     place = ways[0].position if ways else 0
-    limits = list(dict.fromkeys(tuple(_limits(automaton, e)) for e in ways if e.source is not None))
+    limits = _merged(list(dict.fromkeys(tuple(_limits(automaton, e)) for e in ways if e.source is not None)))
     alternatives = [" and ".join(_limit(automaton, place, limit) for limit in each) for each in limits if each]
     grouped = any(within(automaton.chain.positions[place].element, model.All))
     if grouped and len(limits) > len(alternatives):
@@ -35,6 +35,16 @@ def when(automaton: Automaton, step: Step) -> str:
     if alternatives:
         said.append(" or ".join(alternatives))
     return f"then, {', '.join(said)}," if said else "then"
+
+
+def _merged(ways: list[tuple[Limit, ...]]) -> list[tuple[Limit, ...]]:
+    """One limit for all ways, where they differ only in what came before: a step that may be left out, or may not."""
+    limits = [limit for way in ways for limit in way]
+    if any(len(way) > 1 for way in ways) or len({limit[1:] for limit in limits}) != 1:
+        return ways
+    _, least, most = limits[0]
+    merged: Limit = frozenset().union(*(before for before, _, _ in limits)), least, most
+    return [(merged,), *(way for way in ways if not way)]
 
 
 def _limits(automaton: Automaton, edge: Edge) -> Iterator[Limit]:
