@@ -19,7 +19,6 @@ from .oracle_steps import CAUSAL, Name, Steps, Subject, Way, actor_field, acts, 
 
 Scope = tuple[Any, ...]
 Place = tuple[int, int]  # the number of a step, the order of an event
-Member = tuple[Taken, Way, frozenset[Place]]  # of a group: its event, and all that it rests on
 NOBODY = Subject()
 
 
@@ -66,6 +65,7 @@ def backwards(places: tuple[Place, ...]) -> tuple[list[int], list[int]]:
     return [order for order, _, _ in found], [number for _, _, number in found]
 
 
+Member = tuple[Taken, Way, Trace]  # of a group: its event, and what that is made of
 Grown = Iterator[tuple[Partial, Trace]]
 
 
@@ -233,20 +233,20 @@ class Matches:
         """Each member takes another event after what stands before the group; the first within the hop."""
         members = [(own or hop, own, self.bare(member), member) for own, member in group.members]
 
-        def taken_by(bare: Element, link: Hop | None) -> Iterator[tuple[Partial, Taken, Way, frozenset[Place]]]:
+        def taken_by(bare: Element, link: Hop | None) -> Iterator[tuple[Partial, Taken, Way, Trace]]:
             if isinstance(bare, model.Counted):
                 yield from self.moments(bare, before, link)
                 return
             for way in ways(bare, link):
                 for alone, taken in self.candidates(way, before):
-                    yield alone, taken, way, frozenset({(taken.step.number, taken.event.order)})
+                    yield alone, taken, way, self.trace(taken, before, way)
 
         def choose(i: int, begun: Partial, chosen: list[Member]) -> Grown:
             if i == len(members):
                 yield from self.grouped(group, hop, begun, chosen)
                 return
             link, own, bare, _ = members[i]
-            for alone, taken, way, places in taken_by(bare, link):
+            for alone, taken, way, trace in taken_by(bare, link):
                 # a member's own arrow has its own limits; the group's are those of the first event
                 limits = way.hop if own is not None or way.hop is not link else None
                 if before.last is None and chosen:
@@ -259,7 +259,7 @@ class Matches:
                     and self.keeps(limits, before, taken.event)
                     and self.steps.fits(taken, way, before.subject, before.bound) is not False
                 ):
-                    yield from choose(i + 1, alone, [*chosen, (taken, way, places)])
+                    yield from choose(i + 1, alone, [*chosen, (taken, way, trace)])
 
         yield from choose(0, before, [])
 
@@ -293,12 +293,12 @@ class Matches:
             if self.steps.ended(before.subject, bound, self.between(before.scope, one, other)):
                 return
         subject, trace = before.subject, Trace()
-        for (taken, way, places), (_, member) in zip(chosen, group.members, strict=True):
+        for (taken, way, own_trace), (_, member) in zip(chosen, group.members, strict=True):
             if acts(taken.step) and not isinstance(member, model.Counted):
                 subject = Subject("introduced", taken.introduced)
             elif not before.subject.brought and subject.brought != "introduced" and actor_field(taken.step):
                 subject = Subject("acting", taken.actor)
-            trace += replace(self.trace(taken, before, way), evidence=places)
+            trace += own_trace
         taken, way, _ = chosen[-1]
         member = group.members[-1][1]
         by = self.key(member, taken) if isinstance(member, model.Counted) else None
@@ -329,8 +329,7 @@ class Matches:
                 for last, trace in runs.items():
                     way = way_of[last]
                     if length >= repeat.least and self.keeps(way.hop, begun, last.event):
-                        shown = self.trace(last, begun, way)
-                        yield self.after(last, begun, way), replace(shown, evidence=trace.evidence)
+                        yield self.after(last, begun, way), replace(trace, witness=trace.witness[-1:])
                 longer: dict[Taken, Trace] = {}
                 for last, trace in runs.items():
                     for other, taken in fitting:
@@ -357,15 +356,15 @@ class Matches:
 
     def counted(self, counted: model.Counted, before: Partial, hop: Hop | None) -> Grown:
         """Each moment at which the measures hold, if it may follow."""
-        for begun, moment, way, places in self.moments(counted, before, hop):
+        for begun, moment, way, trace in self.moments(counted, before, hop):
             if self.keeps(way.hop, begun, moment.event) and self.is_open_to(begun, moment):
-                trace = self.trace(moment, begun, way)
-                yield self.after(moment, begun, way, by=self.key(counted, moment)), replace(trace, evidence=places)
+                yield self.after(moment, begun, way, by=self.key(counted, moment)), trace
 
     def moments(
         self, counted: model.Counted, before: Partial, hop: Hop | None
-    ) -> Iterator[tuple[Partial, Taken, Way, frozenset[Place]]]:
-        """Each moment after `before` at which the measures hold over the events that look back from it, with those."""
+    ) -> Iterator[tuple[Partial, Taken, Way, Trace]]:
+        """Each moment after `before` at which the measures hold over the events that look back from it; its trace has
+        those, and is unlinked if one of them is."""
         for scope in [before.scope] if before.last is not None else list(self.scoped):
             fitting = [
                 (taken, way)
@@ -379,11 +378,13 @@ class Matches:
                 key = self.key(counted, moment)
                 if None in key or not self.is_later(moment, begun) or not self.is_within(moment, begun):
                     continue
-                same = [t for t, _ in fitting if t.event.order <= moment.event.order and self.key(counted, t) == key]
-                reached = self.reached(counted, same, moment, begun.bound)
+                same = [c for c in fitting if c[0].event.order <= moment.event.order and self.key(counted, c[0]) == key]
+                reached = self.reached(counted, [t for t, _ in same], moment, begun.bound)
                 if reached:
-                    places = frozenset((t.step.number, t.event.order) for t in same if t.event.order in reached)
-                    yield begun, moment, way, places
+                    own = self.trace(moment, begun, way)
+                    each = [self.trace(t, begun, w) for t, w in same if t.event.order in reached]
+                    evidence = frozenset().union(*(t.evidence for t in each))
+                    yield begun, moment, way, Trace(evidence, own.witness, any(t.unlinked for t in each))
 
     @staticmethod
     def key(counted: model.Counted, taken: Taken) -> tuple[Any, ...]:

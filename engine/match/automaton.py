@@ -93,13 +93,14 @@ class Count(msgspec.Struct, frozen=True):
     """What a counted step asks of the events in (t - within, t], or of their cadence.
 
     element    the number of its first step: what the counts are kept under
-    steps      the steps whose events are counted together, each with its joins, and what must not be known of it
+    steps      the steps whose events are counted together, each with its joins, what must not be known of it, and
+               whether it is loose
     reads      captured values that its steps and measures read: (capture, field, slot)
     shortest, longest  of a cadence: from one event to the next
     """
 
     element: int
-    steps: tuple[tuple[Step, tuple[Join, ...], Join | None], ...]
+    steps: tuple[tuple[Step, tuple[Join, ...], Join | None, bool], ...]
     measures: tuple[Measure, ...]
     within: int | None = None
     shortest: int | None = None

@@ -223,35 +223,54 @@ class _Compiler:
         """The steps `least` to `top` times, or more: every event is linked to what stood before. The last of them is
         held to the hop's limits, and leads on."""
         number = found[0].step.number
-        at, result = before, []
+        # what all of the events so far are linked to, and what only some are: of runs with one witness the linked counts
+        at: dict[bool, Exit] = {False: before}
+        result: list[Exit] = []
         for count in range(1, top + 1):
             if count >= least:
                 result += self.last(count, found, at, before, optional, priors)
             if count < top or endless:
-                state = self.draft.state(
-                    f"{found[0].step.title} {count}{'+' if endless and count == top else ''} times"
-                )
-                self.draft.interior.add(state)
-                self.one_more(state, at, found, number, before.known, count > 1)
-                at = Exit(state, before.known)
+                at = self.one_more(count, endless and count == top, found, number, at, before.known)
         if endless:
-            assert at.state is not None
-            self.one_more(at.state, at, found, number, before.known, inside=True)
             result += self.last(top + 1, found, at, before, optional, priors)
         return result
 
-    def one_more(self, state: int, at: Exit, found: list[Leaf], number: int, before: Known, inside: bool) -> None:
-        """The edges by one of a repetition's events that is not its last."""
+    def one_more(
+        self, count: int, more: bool, found: list[Leaf], number: int, at: dict[bool, Exit], before: Known
+    ) -> dict[bool, Exit]:
+        """The exits by one of a repetition's events that is not its last; `more`: by any number of them."""
+        exits: dict[bool, Exit] = {}
         for leaf in found:
-            way = Approach(leaf.hop, inside=inside, joined_to=before, priors=leaf.priors)
+            way = Approach(leaf.hop, inside=count > 1, joined_to=before, priors=leaf.priors)
             for arrow in self.linking.arrows(leaf.step, before, leaf.hop):
-                self.edges.add(state, at, leaf, number, way, arrow)
+                for loose, exit in at.items():
+                    into = self.interior(
+                        exits, loose or arrow.loose, f"{leaf.step.title} {count}{'+' if more else ''} times", before
+                    )
+                    self.edges.add(into, exit, leaf, number, way, arrow)
+        if more:
+            for leaf in found:
+                way = Approach(leaf.hop, inside=True, joined_to=before, priors=leaf.priors)
+                for arrow in self.linking.arrows(leaf.step, before, leaf.hop):
+                    for loose, exit in list(exits.items()):
+                        into = self.interior(exits, loose or arrow.loose, leaf.step.title, before)
+                        self.edges.add(into, exit, leaf, number, way, arrow)
+        return exits
+
+    def interior(self, exits: dict[bool, Exit], loose: bool, title: str, before: Known) -> int:
+        """The state in the midst of a repetition, of those that are linked or of those that are not all."""
+        if loose not in exits:
+            exits[loose] = Exit(self.draft.state(title), before)
+            self.draft.interior.add(len(self.draft.titles) - 1)
+        state = exits[loose].state
+        assert state is not None
+        return state
 
     def last(
         self,
         count: int,
         found: list[Leaf],
-        at: Exit,
+        at: dict[bool, Exit],
         before: Exit,
         optional: bool,
         priors: tuple[model.WithoutPrior, ...],
@@ -271,7 +290,7 @@ class _Compiler:
                 joined_to=before.known,
                 priors=(*leaf.priors, *priors),
             )
-            ways.append((at, leaf, way))
+            ways += [(exit, leaf, way) for exit in at.values()]
         return self.feed(ways, found[0].step.number)
 
     def counted(

@@ -49,8 +49,8 @@ class Counter:
         self.novelty = novelty
         self.span = _span(count)
         self.keep = self.span + (window or 0)
-        self.offers = [[offer(join, entities) for join in joins] for _, joins, _ in count.steps]
-        self.nobody = [offer(nobody, entities) if nobody is not None else None for _, _, nobody in count.steps]
+        self.offers = [[offer(join, entities) for join in joins] for _, joins, _, _ in count.steps]
+        self.nobody = [offer(nobody, entities) if nobody is not None else None for _, _, nobody, _ in count.steps]
         self.by = [(reader(f.name), reader(as_parent(f.name))) for f in count.by]
         self.tallies: dict[Place, Tally | Cadence] = {}
         self.kept: dict[Hashable, list[Kept]] = {}
@@ -60,7 +60,7 @@ class Counter:
 
     def _is_joined(self) -> bool:
         """Whether the joins say all that the count asks of captures."""
-        slots = {tuple(join.slot for join in joins) for _, joins, _ in self.count.steps}
+        slots = {tuple(join.slot for join in joins) for _, joins, _, _ in self.count.steps}
         measured = any(m.subject is not None and reads(m.subject) for m in self.count.measures)
         return (
             len(slots) == 1
@@ -68,13 +68,13 @@ class Counter:
             and all(
                 sum(j.how == "value" for j in joins) == len(looking_back(step, lambda c, f: 0, unchanged, self.novelty))
                 and not any(reads(e.when) for e in step.exceptions)
-                for step, joins, _ in self.count.steps
+                for step, joins, _, _ in self.count.steps
             )
         )
 
     def note(self, event: Event, scope: Hashable, readings: Readings) -> None:
         """Count an event, if it is one of the step's."""
-        for member, (step, _, _) in enumerate(self.count.steps):
+        for member, (step, _, _, _) in enumerate(self.count.steps):
             for reading in readings.get(step.number, ()):
                 by = self.key(event, reading)
                 known = self.nobody[member]
@@ -131,7 +131,7 @@ class CountTest:
             return at[capture, field]
 
         self.bounds = [(_HOLDS[m.op], compile_value(m.bound, slot_of, unchanged)) for m in count.measures]
-        self.joins = [[slots[join.slot] for join in joins] for _, joins, _ in count.steps]
+        self.joins = [[slots[join.slot] for join in joins] for _, joins, _, _ in count.steps]
         if not counter.is_joined:
             novelty = counter.novelty
             self.measures = [measures(count, rename, novelty, slot_of) for rename in (unchanged, as_parent)]
@@ -140,7 +140,7 @@ class CountTest:
                     (*looking_back(step, slot_of, r, novelty), *excepted(step, slot_of, r))
                     for r in (unchanged, as_parent)
                 ]
-                for step, _, _ in count.steps
+                for step, _, _, _ in count.steps
             ]
 
     def seen(
@@ -169,7 +169,10 @@ class CountTest:
             event, reading, member = kept.event, kept.reading, kept.member
             if self._joins(member, event, reading, before):
                 measured = tuple(read(event, before) for read in self.measures[reading.by_parent])
-                tally.add(event, counter.count.steps[member][0].number, measured)
+                step, _, _, loose = counter.count.steps[member]
+                tally.add(event, step.number, measured)
+                if loose:
+                    tally.loose.add(event.order)
         return tally
 
     def _joins(self, member: int, event: Event, reading: Reading, before: tuple[Any, ...]) -> bool:

@@ -105,7 +105,7 @@ class Edges:
         for leaf in self.draft.counted[number]:
             read.update(self.linking.reads(leaf.step, known))
             for arrow in self.linking.arrows(leaf.step, known, leaf.hop):
-                steps.append((leaf.step, arrow.joins, arrow.nobody))
+                steps.append((leaf.step, arrow.joins, arrow.nobody, arrow.loose))
         return msgspec.structs.replace(way.count, steps=tuple(steps), reads=tuple(sorted(read)))
 
     def between(self, exit: Exit) -> Iterable[Absence]:

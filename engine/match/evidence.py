@@ -66,7 +66,7 @@ def collect(last: list[Node], at: int, window: int | None) -> Match:
         if not link.interior:
             match.witness[link.step.number] = link.event
             match.processes[link.step.number] = link.process
-            match.loose = match.loose or link.loose
+        match.loose = match.loose or link.loose
         match.unproven = match.unproven or link.unproven
         link = link.via
     match.start = best.start

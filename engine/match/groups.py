@@ -105,7 +105,7 @@ class Node:
             if not node.interior:
                 orders.append(node.event.order)
                 steps.append((-node.step.number, not node.implicit))
-                linked = linked and not node.loose
+            linked = linked and not node.loose
             node = node.via
         return self.start, orders, steps, linked
 

@@ -289,7 +289,8 @@ class Matcher:
         unproven = first is None or self.novelty.doubted == event.order
         if way.absent and not unproven:
             unproven = not way.is_proven(event, best.event.order)
-        node.follow(interval, best, way.edge.loose, unproven)
+        loose = way.edge.loose or (interval.seen is not None and interval.seen.is_loose)
+        node.follow(interval, best, loose, unproven)
 
     # -- state --------------------------------------------------------------
 

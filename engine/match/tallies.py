@@ -35,6 +35,12 @@ class Seen:
         self.end = log.end
         self.size = size
 
+    @property
+    def is_loose(self) -> bool:
+        """Whether it rests on events that are not known to be linked."""
+        loose = self.log.loose
+        return bool(loose) and any(event.order in loose for event, _, _ in self.events()[0])
+
     def events(self) -> tuple[list[Entry], bool]:
         """The events, and whether there were more."""
         return self.log.seen(self.end, self.size)
@@ -46,6 +52,7 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.first = 0
+        self.loose: set[int] = set()  # orders of events that are not known to be linked
 
     @property
     def end(self) -> int:

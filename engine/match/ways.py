@@ -42,7 +42,7 @@ class Tools:
 
     def counter(self, edge: Edge) -> Counter:
         assert edge.count is not None
-        joins = tuple((step.number, joins, nobody) for step, joins, nobody in edge.count.steps)
+        joins = tuple((step.number, joins, nobody) for step, joins, nobody, _ in edge.count.steps)
         place = edge.count.element, joins
         if place not in self.counters:
             self.counters[place] = Counter(edge.count, self.window, self.entities, self.novelty)
