@@ -293,7 +293,7 @@ class Matches:
             if self.steps.ended(before.subject, bound, self.between(before.scope, one, other)):
                 return
         subject, trace = before.subject, Trace()
-        for (taken, way, own_trace), (_, member) in zip(chosen, group.members, strict=True):
+        for (taken, _, own_trace), (_, member) in zip(chosen, group.members, strict=True):
             if acts(taken.step) and not isinstance(member, model.Counted):
                 subject = Subject("introduced", taken.introduced)
             elif not before.subject.brought and subject.brought != "introduced" and actor_field(taken.step):

@@ -187,9 +187,9 @@ class _Compiler:
     ) -> list[Exit]:
         """As many states as the lower bound, and few more. Of the events that fit, any one and the last are among n
         that fit, so `A{2,}` is `A{2}`, and `A+` is `A | A{2}`. Where more is asked of the first (an absence before it,
-        or when a deadline has passed), any one, the first and the last are among n of three or more. Only under an `until`, which an event of the
-        repetition may be itself, must all be followed: by a state that leads to itself, where there is no upper
-        bound."""
+        or when a deadline has passed), any one, the first and the last are among n of three or more. Only under an
+        `until`, which an event of the repetition may be itself, must all be followed: by a state that leads to itself,
+        where there is no upper bound."""
         found = self.repeated(element, hop)
         least, most = element.least, element.most
         if self.chain.until is not None:
@@ -223,7 +223,7 @@ class _Compiler:
         """The steps `least` to `top` times, or more: every event is linked to what stood before. The last of them is
         held to the hop's limits, and leads on."""
         number = found[0].step.number
-        # what all of the events so far are linked to, and what only some are: of runs with one witness the linked counts
+        # runs of which all events are linked are kept apart from the others: of one witness the linked run counts
         at: dict[bool, Exit] = {False: before}
         result: list[Exit] = []
         for count in range(1, top + 1):
@@ -240,31 +240,25 @@ class _Compiler:
     ) -> dict[bool, Exit]:
         """The exits by one of a repetition's events that is not its last; `more`: by any number of them."""
         exits: dict[bool, Exit] = {}
-        for leaf in found:
-            way = Approach(leaf.hop, inside=count > 1, joined_to=before, priors=leaf.priors)
-            for arrow in self.linking.arrows(leaf.step, before, leaf.hop):
-                for loose, exit in at.items():
-                    into = self.interior(
-                        exits, loose or arrow.loose, f"{leaf.step.title} {count}{'+' if more else ''} times", before
-                    )
-                    self.edges.add(into, exit, leaf, number, way, arrow)
-        if more:
-            for leaf in found:
-                way = Approach(leaf.hop, inside=True, joined_to=before, priors=leaf.priors)
-                for arrow in self.linking.arrows(leaf.step, before, leaf.hop):
-                    for loose, exit in list(exits.items()):
-                        into = self.interior(exits, loose or arrow.loose, leaf.step.title, before)
-                        self.edges.add(into, exit, leaf, number, way, arrow)
-        return exits
 
-    def interior(self, exits: dict[bool, Exit], loose: bool, title: str, before: Known) -> int:
-        """The state in the midst of a repetition, of those that are linked or of those that are not all."""
-        if loose not in exits:
-            exits[loose] = Exit(self.draft.state(title), before)
-            self.draft.interior.add(len(self.draft.titles) - 1)
-        state = exits[loose].state
-        assert state is not None
-        return state
+        def lead(sources: dict[bool, Exit], inside: bool) -> None:
+            for leaf in found:
+                way = Approach(leaf.hop, inside=inside, joined_to=before, priors=leaf.priors)
+                for arrow in self.linking.arrows(leaf.step, before, leaf.hop):
+                    for loose, exit in sources.items():
+                        is_loose = loose or arrow.loose
+                        if is_loose not in exits:
+                            state = self.draft.state(f"{leaf.step.title} {count}{'+' if more else ''} times")
+                            self.draft.interior.add(state)
+                            exits[is_loose] = Exit(state, before)
+                        into = exits[is_loose].state
+                        assert into is not None
+                        self.edges.add(into, exit, leaf, number, way, arrow)
+
+        lead(at, count > 1)
+        if more:
+            lead(dict(exits), inside=True)
+        return exits
 
     def last(
         self,
