@@ -287,7 +287,9 @@ def _chain(node: tree.Chain, head: str, inner: bool) -> Iterator[Unit]:
         return
     for i, position in enumerate(node.positions):
         lead, indent = (head, 0) if i == 0 else ("", 2)
-        text = lead + _position(position, WIDTH_OF_CHAINS, 2 * indent, len(lead) + indent)
+        # what a step breaks into stands deeper than the arrows and clauses below it
+        deeper = 0 if len(node.positions) + len(node.clauses) == 1 else 2
+        text = lead + _position(position, WIDTH_OF_CHAINS, deeper + indent, len(lead) + indent)
         start = node.span.start if i == 0 else position.span.start
         yield Unit(Span(start, position.span.end), text, indent)
     for clause in node.clauses:

@@ -108,11 +108,12 @@ def _operation(node: tree.Binary | tree.Unary | tree.SetUnion | tree.SetDifferen
             return [node.op, " " if node.op == "not" else "", expression(node.operand, own)]
         case tree.Binary() if own == _COMPARISON:
             return [expression(node.left, 5), f" {node.op} ", expression(node.right, 5)]
-    # operators of one strength hang to the left: a row, not a staircase
+    # operators of one strength hang to the left: a row, not a staircase; sums and sets fill their lines
     rows: list[Document] = []
     while isinstance(node, tree.Binary | tree.SetUnion | tree.SetDifference) and _strength(node) == own:
         op = node.op if isinstance(node, tree.Binary) else "+" if isinstance(node, tree.SetUnion) else "-"
-        rows.append([Line(), op, " ", expression(node.right, own + 1)])
+        row: Document = [Line(), op, " ", expression(node.right, own + 1)]
+        rows.append(row if own < _COMPARISON else Group(row))
         node = node.left  # type: ignore[assignment]
     return Group([expression(node, own), *reversed(rows)])
 
@@ -154,10 +155,10 @@ def element(node: tree.Element) -> Document:
         case tree.Repeat():
             return [element(node.element), _bounds(node)]
         case tree.Counted():
-            return [element(node.element), _count(node)]
+            return Group([element(node.element), Nest(2, [Line(""), _count(node)])])
         case tree.WithoutPrior():
-            prior = [" without prior ", step(node.prior), " in ", expression(node.look_back)]
-            return [element(node.element), prior]
+            prior = ["without prior ", step(node.prior), " in ", expression(node.look_back)]
+            return Group([element(node.element), Nest(2, [Line(), prior])])
         case tree.Absent():
             return ["!", element(node.element)]
         case tree.Group():
@@ -191,26 +192,28 @@ def _bounds(node: tree.Repeat) -> Document:
 
 
 def _count(node: tree.Counted) -> Document:
-    parts: list[Document] = [joined(", ", [_measure(m) for m in node.measures])]
+    """The braces of a count: on one line, or one measure a line and below them what holds of all."""
+    measures: list[Document] = [_measure(m) for m in node.measures]
+    rest: list[Document] = []
     if node.within is not None:
-        parts += [" in ", expression(node.within)]
+        rest += ["in ", expression(node.within)]
     if node.cadence is not None:
-        parts += [" every ", expression(node.cadence.every)]
+        rest += ["every ", expression(node.cadence.every)]
         if node.cadence.tolerance is not None:
-            parts += [" +- ", expression(node.cadence.tolerance)]
+            rest += [" +- ", expression(node.cadence.tolerance)]
         if node.cadence.longest is not None:
-            parts += ["..", expression(node.cadence.longest)]
+            rest += ["..", expression(node.cadence.longest)]
     if node.by:
-        parts += [" by ", paths(node.by)]
-    return ["{", parts, "}"]
+        rest += [" by ", Nest(2, filled([path(field) for field in node.by]))]
+    return Group(["{", Nest(1, [joined([",", Line()], measures), Line(), rest]), "}"])
 
 
 def _measure(node: tree.Measure) -> Document:
-    bound = [node.op, " ", expression(node.bound, 5)]
+    bound = [node.op, " ", Nest(2, expression(node.bound, 5))]
     if node.subject is None:
         return bound
     if node.function in ("count", "share"):
-        return [node.function, "(", expression(node.subject), ") ", bound]
+        return [node.function, "(", Nest(2, expression(node.subject)), ") ", bound]
     return [node.function, " ", expression(node.subject), " ", bound]
 
 

@@ -120,7 +120,7 @@ class _Compiler:
                         ways += self.element(member, exits, own, optional)
                 return ways
             case model.All():
-                return self.all(element, exits, hop)
+                return self.all(element, exits, hop, optional)
             case model.Optional():
                 self.optional.update(s.number for s in model.steps(element))
                 return [*exits, *self.element(element.element, exits, hop, optional=True)]
@@ -319,7 +319,7 @@ class _Compiler:
 
     # -- any order ---------------------------------------------------------------
 
-    def all(self, element: model.All, exits: list[Exit], hop: Hop | None) -> list[Exit]:
+    def all(self, element: model.All, exits: list[Exit], hop: Hop | None, optional: bool) -> list[Exit]:
         """The lattice of subsets: from each subset any missing member may come next. Every member is linked to what
         stood before the group; only the first event is held to the hop's limits."""
         count = len(element.members)
@@ -332,8 +332,13 @@ class _Compiler:
                         if i not in done:
                             for exit in lattice[done]:
                                 ways = lattice.setdefault(done | {i}, [])
-                                self.member(ways, element, i, done, before, exit, hop)
-            result += [Exit(w.state, self.after_all(before.known, w.known)) for w in lattice[frozenset(range(count))]]
+                                last = optional and size == count - 1
+                                self.member(ways, element, i, done, before, exit, hop, last)
+            for whole in lattice[frozenset(range(count))]:
+                known = self.after_all(before.known, whole.known)
+                if optional:
+                    known = msgspec.structs.replace(known, identity=before.known.identity)
+                result.append(Exit(whole.state, known))
         return result
 
     def member(
@@ -345,8 +350,10 @@ class _Compiler:
         before: Exit,
         exit: Exit,
         hop: Hop | None,
+        optional: bool,
     ) -> None:
-        """The edges by which member `i` comes after those that are `done`; the states that they reach join `ways`."""
+        """The edges by which member `i` comes after those that are `done`; the states that they reach join `ways`.
+        `optional`: it is the last of an optional group."""
         own, member = group.members[i]
         others = {j: [x.step for x in leaves(m) or ()] for j, (_, m) in enumerate(group.members) if j != i}
         earlier = tuple(s for j, steps in others.items() if j in done for s in steps)
@@ -366,6 +373,7 @@ class _Compiler:
                 link,
                 () if done else (hop, limit),
                 since=since,
+                optional=optional,
                 inside=bool(done),
                 joined_to=before.known,
                 kept=tuple(field.name for field, _ in waiting(leaf.step, later)),
