@@ -29,10 +29,13 @@ $(BIN)/python:
 test: dev
 	$(BIN)/pytest -q -n auto --benchmark-skip
 
-# Longer than in `test`: some minutes, and with Atheris where there is one for this Python.
+# Longer than in `test`: some minutes (`make FUZZ=4000 fuzz`: half of one), and with Atheris where there is one for this
+# Python.
+FUZZ := 60000
+
 fuzz: dev
 	-$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --group fuzz
-	CHAINRUN_FUZZ=60000 $(BIN)/pytest -q -n auto tests/test_fuzz.py
+	CHAINRUN_FUZZ=$(FUZZ) $(BIN)/pytest -q -n auto tests/test_fuzz.py
 
 lint: dev
 	$(BIN)/ruff check .

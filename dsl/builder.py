@@ -180,9 +180,16 @@ class Builder:
     # -- chains ----------------------------------------
 
     def hop(self, c: Children) -> tree.Hop:
-        limits = [x for x in c if not isinstance(x, Token)]
-        least = limits[0] if len(limits) == 2 else None
-        return tree.Hop(span=span(c), arrow=str(c[0]), least=least, most=limits[-1] if limits else None)
+        limits: list[Any] = [x for x in c if not isinstance(x, Token)]
+        least, most = None, None
+        match limits:
+            case [least, most]:
+                pass
+            case [one] if ".." in _words(c):
+                least = one
+            case [one]:
+                most = one
+        return tree.Hop(span=span(c), arrow=str(c[0]), least=least, most=most)
 
     def either(self, c: Children) -> tree.Either:
         return tree.Either(span=span(c), members=self._members(c))

@@ -45,9 +45,9 @@ TABLE = (
     Row(
         "C116",
         "an arrow's limit is a duration or a parameter",
-        "expected `30s`, or `10s..5m`",
+        "expected `30s`, `10s..` or `10s..5m`",
         inside="hop",
-        help="`->[30s]` is at most 30 seconds, `->[10s..5m]` at least and at most",
+        help="`->[30s]` is at most 30 seconds, `->[10s..]` at least 10, `->[10s..5m]` at least and at most",
     ),
     Row(
         "C127",

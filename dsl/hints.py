@@ -294,6 +294,7 @@ ANSWERS: tuple[Callable[[Trouble], Hint | None], ...] = (
     slips.open_string,
     slips.foreign_character,
     slips.comment,
+    slips.no_least,
     _include,
     _in_set,
     slips.bare_word,

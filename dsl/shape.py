@@ -218,10 +218,10 @@ def _measure(node: tree.Measure) -> Document:
 
 
 def hop(node: tree.Hop) -> Document:
-    if node.most is None:
+    if node.least is None and node.most is None:
         return node.arrow
     least = [expression(node.least), ".."] if node.least is not None else ""
-    return [node.arrow, "[", least, expression(node.most), "]"]
+    return [node.arrow, "[", least, expression(node.most) if node.most is not None else "", "]"]
 
 
 # -- clauses and lines ----------------------------------------

@@ -124,6 +124,15 @@ def comment(t: Trouble) -> Hint | None:
     return None
 
 
+def no_least(t: Trouble) -> Hint | None:
+    """`->[..5m]`."""
+    if t.inside != "hop" or t.came != ".." or not t.is_before("LSQB"):
+        return None
+    where = Label(t.here, "nothing stands before it")
+    fix = Fix(t.here, "", "a limit alone is at most so long")
+    return answer("C116", "`..` begins an arrow's limit", where, feeds=(), resume=t.here.end, fix=fix)
+
+
 # -- words outside of braces ----------------------------------------
 
 

@@ -252,7 +252,7 @@ class Group(Node, frozen=True, kw_only=True):
 
 
 class Hop(Node, frozen=True, kw_only=True):
-    """An arrow `->`, `->?` or `~>`, with its limits: `[30s]` is most alone."""
+    """An arrow `->`, `->?` or `~>`, with its limits: `[30s]` is most alone, `[1h..]` least alone."""
 
     arrow: str
     least: "Expression | None" = None

@@ -26,7 +26,8 @@ from .test_snippets import ACCEPTED, REFUSED
 
 ROOT = Path(__file__).parent.parent
 MEGABYTE = 1 << 20
-SECONDS = 1.0
+# The figures are in `make bench` (all are well below a second); here, what grows with the square of the size is caught.
+SECONDS = 20.0
 
 
 # -- megabytes of one thing ----------------------------------------
@@ -59,13 +60,13 @@ HALF = {name: text[: 200 * 1024] for name, text in RUBBISH.items()} | {
 
 
 @pytest.mark.parametrize("data", RUBBISH.values(), ids=RUBBISH.keys())
-def test_a_megabyte_of_rubbish_is_refused_within_a_second(data: bytes) -> None:
+def test_a_megabyte_of_rubbish_is_refused_without_growing_over_our_heads(data: bytes) -> None:
     assert seconds_to_refuse(data) < SECONDS
 
 
 @pytest.mark.parametrize("data", HALF.values(), ids=HALF.keys())
 def test_rubbish_that_is_short_enough_to_be_read_is_refused_soon(data: bytes) -> None:
-    assert seconds_to_refuse(data) < 4 * SECONDS
+    assert seconds_to_refuse(data) < 2 * SECONDS
 
 
 def seconds_to_refuse(data: bytes) -> float:

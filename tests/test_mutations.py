@@ -1,9 +1,10 @@
 """Every clause of a shipped analytic has a test beside it that fails if the clause is left out, or asks for less.
 
 A mutant that survives names a clause without such a test. `SAME` says of those that cannot be told why: no stream of
-events shows a difference.
+events shows a difference. `python tests/test_mutations.py FILE …` tells the survivors of other files.
 """
 
+import sys
 from difflib import unified_diff
 from pathlib import Path
 
@@ -126,3 +127,9 @@ def test_a_clause_that_no_test_asks_for_survives() -> None:
         "without the step",
         "1000 times as long",
     ]
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        asked = read(name)
+        print(*(_told(asked, mutant) for mutant in survivors(asked)), sep="\n")

@@ -75,7 +75,7 @@ def _limits_of_absences(
     leading = _leading(absences)
     for number, absent in enumerate(absences):
         hop = _limit_of(hops, number, leading) if absent else None
-        if hop is None or hop.most is None:
+        if hop is None or (hop.most is None and hop.least is None):
             continue
         if hop.least is not None:
             scope.faults.error(
@@ -83,9 +83,9 @@ def _limits_of_absences(
                 "an absence has no least time",
                 hop.span,
                 "it begins at once" if number >= leading else "it lasts until the step that follows",
-                helps=(f"its end alone: `{hop.arrow}[{spelling.duration(hop.most)}]`",),
+                helps=(f"its end alone: `{hop.arrow}[{spelling.duration(hop.most)}]`",) if hop.most is not None else (),
             )
-        elif number >= leading and not _is_trailing(node, absences, number):
+        elif hop.most is not None and number >= leading and not _is_trailing(node, absences, number):
             after = next(h for h, absent in zip(hops[number + 1 :], absences[number + 1 :], strict=True) if not absent)
             scope.faults.error(
                 "C313",

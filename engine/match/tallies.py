@@ -52,6 +52,7 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.first = 0
+        self.cut: int | None = None  # up to when a flood has cost evidence
         self.loose: set[int] = set()  # orders of events that are not known to be linked
 
     @property
@@ -74,6 +75,7 @@ class Log:
     def append(self, entry: Entry) -> None:
         self.entries.append(entry)
         if len(self.entries) > 2 * EVIDENCE_LIMIT:
+            self.cut = self.entries[EVIDENCE_LIMIT - 1][0].time
             self._forget(EVIDENCE_LIMIT)
 
     def trim(self, before: int) -> None:
@@ -179,4 +181,5 @@ class Cadence(Log):
             ]
             chosen.update(held)
             layer = sorted({entries[i][0].time for i in held})
-        return [entries[i] for i in sorted(chosen)], self.first > 0
+        begin = entries[-1][0].time - self.longest * (size - 1)
+        return [entries[i] for i in sorted(chosen)], self.cut is not None and self.cut >= begin
