@@ -128,7 +128,8 @@ CODES: dict[str, Code] = {
     ),
     "C116": Code(
         "a malformed limit of an arrow",
-        "An arrow's limits are durations or parameters: `->[30s]` is at most, `->[10s..5m]` at least and at most.",
+        "An arrow's limits are durations or parameters: `->[30s]` is at most, `->[10s..]` at least, `->[10s..5m]` at "
+        "least and at most.",
         "open ->[] write within 5m",
         "open ->[30s] write within 5m",
     ),
@@ -402,8 +403,9 @@ CODES: dict[str, Code] = {
     ),
     "C223": Code(
         "members of a group in order",
-        "The members of `A & B` come in any order, so that one cannot read the other before it happened. They can\n"
-        "be compared with `==`, which does not depend on the order.",
+        "The members of `A & B` come in any order, so that one cannot read the other before it happened, nor be\n"
+        "linked to it. Fields of two members that are single steps can be compared with `==`, which does not depend\n"
+        "on the order.",
         "(spawn as a & write where file.size > a.file.size) -> egress within 5m",
         "(spawn as a & write where user.name == a.user.name) -> egress within 5m",
     ),
@@ -740,11 +742,6 @@ CODES: dict[str, Code] = {
         "a case that says nothing, or of nothing",
         "In the folder `NAME.cases` beside `NAME.chain` each file of events has a file of expectations beside it:\n"
         "`macro.jsonl` and `macro.expect`, whose first line is `raises 1` or `raises 0 chain`.",
-    ),
-    "C901": Code(
-        "a construct that cannot be run yet",
-        "The language has it, this version parses, prints and checks it, and the engine cannot run it. Rather than\n"
-        "run something else it refuses the file; leave the construct out, or wait for the version that has it.",
     ),
 }
 

@@ -28,6 +28,8 @@ class Function(msgspec.Struct, frozen=True):
 
     takes     the types of its arguments; the last one repeats where `repeats`
     lists     whether a list may be passed (elsewhere a list is refused)
+    greatest  where a set of words may be the second argument: makes of its words the function of the first, which
+              gives the greatest result
     body      called with the arguments' values, None for unknown; None where the evaluator itself knows what to do,
               because the function asks about the unknown (`exists`, `at_least`)
     """
@@ -40,6 +42,7 @@ class Function(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     repeats: bool = False
     lists: bool = False
+    greatest: Callable[[tuple[str, ...]], Callable[[str], Any]] | None = None
 
     @property
     def signature(self) -> str:
@@ -50,7 +53,12 @@ FUNCTIONS: dict[str, Function] = {}
 
 
 def _function(
-    gives: ValueType, *takes: ValueType, special: bool = False, repeats: bool = False, lists: bool = False
+    gives: ValueType,
+    *takes: ValueType,
+    special: bool = False,
+    repeats: bool = False,
+    lists: bool = False,
+    greatest: Callable[[tuple[str, ...]], Callable[[str], Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def declare(body: Callable[..., Any]) -> Callable[..., Any]:
         def call(*values: Any) -> Any:
@@ -59,7 +67,7 @@ def _function(
         names = body.__code__.co_varnames[: body.__code__.co_argcount]
         name = body.__name__.rstrip("_")
         doc = " ".join((body.__doc__ or "").split())
-        FUNCTIONS[name] = Function(name, takes, gives, doc, None if special else call, names, repeats, lists)
+        FUNCTIONS[name] = Function(name, takes, gives, doc, None if special else call, names, repeats, lists, greatest)
         return call
 
     return declare
@@ -118,10 +126,30 @@ def entropy(text: str) -> float:
     return -sum(n / total * math.log2(n / total) for n in Counter(text).values()) if total else 0.0
 
 
-@_function(NUMBER, TEXT, TEXT)
+def _most_similar(words: tuple[str, ...]) -> Callable[[str], float | None]:
+    """Edits are counted only where the letters that two texts share leave room for more than was found already."""
+    known = [(folded, Counter(folded)) for folded in (word[:COMPARED].casefold() for word in words)]
+
+    def most(text: str) -> float | None:
+        text = text[:COMPARED].casefold()
+        own, best = Counter(text), None
+        bounds = [
+            ((own & letters).total() / max(len(text), len(word)) if text or word else 1.0, word)
+            for word, letters in known
+        ]
+        for bound, word in sorted(bounds, reverse=True):
+            if best is not None and bound <= best:
+                break
+            best = max(best or 0.0, similarity(text, word))
+        return best
+
+    return most
+
+
+@_function(NUMBER, TEXT, TEXT, greatest=_most_similar)
 def similarity(a: str, b: str) -> float:
     """How alike two texts are, from 0 to 1: 1 minus the edits between them over the longer one's length, case folded,
-    over the first 128 characters."""
+    over the first 128 characters. Where b is a set of words, the most alike counts."""
     a, b = a[:COMPARED].casefold(), b[:COMPARED].casefold()
     return 1 - edits(a, b) / max(len(a), len(b)) if a or b else 1.0
 

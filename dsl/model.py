@@ -292,7 +292,8 @@ class Measure(msgspec.Struct, frozen=True):
 
 
 class Counted(Value, frozen=True, kw_only=True):
-    """An aggregate over (t − within, t], or a cadence (every, tolerance or longest)."""
+    """An aggregate over (t − within, t], or a cadence (every, tolerance or longest). `by`: fields, and of the type
+    ENTITY `process`, `user` and `host` as wholes."""
 
     element: "Element"
     measures: tuple[Measure, ...]

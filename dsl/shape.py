@@ -157,7 +157,7 @@ def element(node: tree.Element) -> Document:
         case tree.Counted():
             return Group([element(node.element), Nest(2, [Line(""), _count(node)])])
         case tree.WithoutPrior():
-            prior = ["without prior ", step(node.prior), " in ", expression(node.look_back)]
+            prior: Document = ["without prior ", step(node.prior), " in ", expression(node.look_back)]
             return Group([element(node.element), Nest(2, [Line(), prior])])
         case tree.Absent():
             return ["!", element(node.element)]
@@ -209,7 +209,7 @@ def _count(node: tree.Counted) -> Document:
 
 
 def _measure(node: tree.Measure) -> Document:
-    bound = [node.op, " ", Nest(2, expression(node.bound, 5))]
+    bound: Document = [node.op, " ", Nest(2, expression(node.bound, 5))]
     if node.subject is None:
         return bound
     if node.function in ("count", "share"):

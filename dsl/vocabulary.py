@@ -13,6 +13,7 @@ import msgspec
 from .model import Introduced, Kind, Target
 from .types import Entity, ValueType
 
+LABELS = "labels."
 ANY_LABEL = "labels.*"  # the one open family of fields: whatever labels an organisation attaches
 TIME = "@timestamp"  # the field that `time` in a condition means
 
@@ -53,7 +54,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
 
     def field(self, name: str) -> FieldType | None:
         """The type of a field, a `labels.` field included; None where there is none of that name."""
-        if name.startswith("labels.") and len(name) > len("labels."):
+        if name.startswith(LABELS) and name != LABELS:
             return self.fields[ANY_LABEL]
         return self.fields.get(name)
 

@@ -5,9 +5,8 @@ did last, and the time that it covers. `chainrun baseline` makes one of old tele
 with it. One JSON object; docs/baseline.md describes it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -16,6 +15,12 @@ from .event import Event
 from .match.novelty import History
 
 VERSION = 1
+
+# From the last record of a baseline to the first one of a run there is always a gap. One so short is taken for quiet.
+QUIET = 3_600_000_000
+
+Scalar = str | int | float | bool
+Combination = tuple[Scalar | tuple[Scalar, ...], ...]
 
 
 class BaselineError(Exception):
@@ -31,7 +36,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     kind: str
     fields: tuple[str, ...]
-    values: list[tuple[list[Any], int]]
+    values: list[tuple[Combination, int]]
 
 
 class Baseline(msgspec.Struct, frozen=True, tag_field="chainrun", tag="baseline"):
@@ -45,15 +50,13 @@ class Baseline(msgspec.Struct, frozen=True, tag_field="chainrun", tag="baseline"
     def put(self, engine: Engine) -> None:
         """Let an engine know it, before its first event. What no loaded chain asks for is left out; combinations that
         an earlier baseline knows keep the later time."""
-        held = {(s.kind, s.fields): s for s in self.seen}
-        for question, history in engine.novelty.histories.items():
-            seen = held.get(question)
-            if seen is None:
+        for seen in self.seen:
+            history = engine.novelty.histories.get((seen.kind, seen.fields))
+            if history is None:
                 continue
-            history.covered.append((self.since, self.until))
+            history.covered.append((self.since, self.until + QUIET))
             for values, at in seen.values:
-                key = tuple(map(_hashable, values))
-                history.last[key] = max(at, history.last.get(key, at))
+                history.last[values] = max(at, history.last.get(values, at))
 
 
 def learn(engine: Engine, events: Iterable[Event]) -> Baseline | None:
@@ -61,7 +64,10 @@ def learn(engine: Engine, events: Iterable[Event]) -> Baseline | None:
     since: int | None = None
     until = 0
     for event in events:
+        engine.lineage.place(event)  # a record may name its process by an id alone
         engine.novelty.learn(event)
+        if engine.timer.is_due(event.time):
+            engine.lineage.forget(event.time - engine.timer.every)
         since = event.time if since is None else min(since, event.time)
         until = max(until, event.time)
     if since is None:
@@ -70,17 +76,18 @@ def learn(engine: Engine, events: Iterable[Event]) -> Baseline | None:
 
 
 def _seen(history: History) -> Seen:
-    values = [([_plain(v) for v in key], at) for key, at in history.last.items()]
-    values.sort(key=lambda item: (msgspec.json.encode(item[0]), item[1]))
-    return Seen(history.kind, history.fields, values)
+    ordered = sorted(_sayable(history.last))
+    return Seen(history.kind, history.fields, [(values, at) for _, values, at in ordered])
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+def _sayable(last: dict[tuple[Hashable, ...], int]) -> Iterator[tuple[bytes, Combination, int]]:
+    """Each combination as JSON and as it is. What JSON cannot say (half of a surrogate pair) stays new for ever."""
+    for values, at in last.items():
+        try:
+            text = msgspec.json.encode(values)
+            yield text, msgspec.json.decode(text, type=Combination), at
+        except (UnicodeEncodeError, msgspec.ValidationError):
+            continue
 
 
 def encode(baseline: Baseline) -> bytes:
@@ -94,10 +101,14 @@ def load_baseline(path: Path) -> Baseline:
         baseline = msgspec.json.decode(path.read_bytes(), type=Baseline)
     except OSError as error:
         raise BaselineError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BaselineError(f"{path}: is no baseline ({error}); `chainrun baseline` makes one") from error
     if baseline.version != VERSION:
         raise BaselineError(f"{path}: is a baseline of version {baseline.version}, and this is {VERSION}; make it anew")
     if baseline.since > baseline.until:
         raise BaselineError(f"{path}: it ends before it begins")
+    for seen in baseline.seen:
+        wrong = next((values for values, _ in seen.values if len(values) != len(seen.fields)), None)
+        if wrong is not None:
+            raise BaselineError(f"{path}: {len(wrong)} values stand for {len(seen.fields)} fields of `{seen.kind}`")
     return baseline

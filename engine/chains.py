@@ -18,7 +18,6 @@ from chainrun.dsl.parser import parse
 from chainrun.dsl.source import Source, Span
 
 from .intake.source import STANDARD_INPUT
-from .match.unsupported import unsupported
 
 SITE_FILE = "chainrun.toml"
 
@@ -32,13 +31,15 @@ class Faults(msgspec.Struct, frozen=True):
 
 class Library(msgspec.Struct, frozen=True):
     """Chains loaded together. Where there are `errors`, `analytics` are those that check. `files` counts all; `aliases`
-    are the site's: a name of an account to the one that stands for all its names."""
+    are the site's: a name of an account to the one that stands for all its names; `words` are the files of words that
+    the site file takes in."""
 
     analytics: tuple[Analytic, ...]
     errors: tuple[Faults, ...] = ()
     warnings: tuple[Faults, ...] = ()
     files: int = 0
     aliases: dict[str, str] = {}
+    words: tuple[str, ...] = ()
 
 
 def read_library(
@@ -46,7 +47,6 @@ def read_library(
     settings: Sequence[str] = (),
     site: str | Path | None = None,
     *,
-    runnable: bool = True,
     tuned: bool = False,
     at: int | None = None,
 ) -> Library:
@@ -54,7 +54,6 @@ def read_library(
 
     settings  `Name=value`, `Name+={ … }`, `Name-={ … }`, as after `--set`
     site      a site file
-    runnable  refuse what the engine cannot run yet; without it, such chains can be shown and not run
     tuned     refuse analytics of whose parameters some were never set
     at        warn of exceptions that no longer apply at this time, in microseconds since 1970
     """
@@ -77,9 +76,6 @@ def read_library(
         except ChainError as error:
             errors.append(Faults(error.source, error.diagnostics))
             continue
-        refused = tuple(d for chain in analytic.chains for d in unsupported(chain)) if runnable else ()
-        if refused:
-            errors.append(Faults(source, refused))
         if tuned and (never := untuned(analytic)):
             errors.append(Faults(source, never))
         if at is not None:
@@ -100,7 +96,8 @@ def read_library(
             mine = (e.exception for e in overrides.exceptions if e.source is text and e.table in (None, *sources))
             if past := expired(mine, at):
                 warnings.append(Faults(text, past))
-    return Library(tuple(analytics), _distinct(errors), tuple(warnings), len(files), overrides.aliases)
+    words = tuple(dict.fromkeys(s.source.name for s in overrides.settings if s.is_taken))
+    return Library(tuple(analytics), _distinct(errors), tuple(warnings), len(files), overrides.aliases, words)
 
 
 def load(path: str | Path, *, settings: Sequence[str] = (), site: str | Path | None = None) -> Analytic:

@@ -17,7 +17,7 @@ import msgspec
 from chainrun.dsl.model import Analytic
 from chainrun.dsl.nearest import nearest
 
-from .baseline import Baseline, learn, load_baseline
+from .baseline import load_baseline
 from .chains import load_all
 from .engine import Engine
 from .event import Event
@@ -113,7 +113,7 @@ class Run:
         self._raised: Counter[tuple[str, str]] = Counter()
 
     def events(self) -> Iterator[Event]:
-        """The events alone, in order; none is matched."""
+        """The events alone, in order; none is matched. For `baseline.learn`."""
         return iter(self._intake)
 
     def __iter__(self) -> Iterator[Alert]:
@@ -153,14 +153,6 @@ class Run:
     def is_complete(self) -> bool:
         """Whether every input was read to its end."""
         return not self.tally.errors
-
-
-def learn_baseline(
-    analytics: Sequence[Analytic], inputs: Sequence[str], options: Options | None = None
-) -> tuple[Baseline | None, Tally]:
-    """What the telemetry shows of what these chains ask for with `new(…)`, and what happened on reading it."""
-    run = Run(analytics, inputs, options)
-    return learn(run.engine, run.events()), run.tally
 
 
 def _inventory(path: str | None) -> Inventory | None:

@@ -9,14 +9,17 @@ from typing import Any
 import msgspec
 from chainrun.dsl import model
 from chainrun.dsl.model import Chain, Element, Hop, Step
+from chainrun.dsl.types import ValueType
 
 # In the order of docs/language.md; the names are the forms as written.
 OPERATORS = (
-    *("->", "~>", "->?", "->[b]", "->[a..b]", "->[b] A{n}", "->[b] A{in}", "->[b] (A & B)", "(A & B) ->[b]"),
+    *("->", "~>", "->?", "->[b]", "->[a..b]", "->[a..]", "->[b] A{n}", "->[b] A{in}", "->[b] (A & B)", "(A & B) ->[b]"),
     *("A & B", "( -> A & B )", "( ->[b] A & B )", "A & B as x", "A | B", "(A | B) as x"),
     *("A & B | C", "A{n} | B", "A{in} | B", "A?", "A{n}?", "A{in}?", "(A | B)?", "A without prior?"),
     *("A{n}", "A{n,m}", "A{n,}", "A{n} as x", "(A | B){n}", "A{in} as x", "(A | B){in}"),
     *("count >=", "count >", "distinct", "sum", "count(…)", "share >", "share <", "several measures", "by field"),
+    *("by process", "by user", "by host"),
+    *("by process", "by user", "by host"),
     *("every ±", "every ..", "bound of a field", "bound of a capture"),
     *("!A between", "!A after", "!A before", "!A !B", "!(A | B)", "-> !A", "->? !A", "~> !A", "->[b] !A", "!A by x"),
     *(
@@ -99,6 +102,8 @@ def _hop(hop: Hop) -> Iterator[str]:
     yield hop.arrow
     if hop.most is not None:
         yield "->[b]" if hop.least is None else "->[a..b]"
+    elif hop.least is not None:
+        yield "->[a..]"
 
 
 def _element(element: Element) -> Iterator[str]:
@@ -160,7 +165,7 @@ def _counted(counted: model.Counted) -> Iterator[str]:
         yield from ("bound of a capture",) if model.CaptureField in parts else ()
         yield from _condition(measure.subject) if measure.function in ("count", "share") else ()
     yield from ("several measures",) if len(counted.measures) > 1 else ()
-    yield from ("by field",) if counted.by else ()
+    yield from (f"by {f.name if f.type is ValueType.ENTITY else 'field'}" for f in counted.by)
     if counted.every is not None:
         yield "every ±" if counted.tolerance is not None else "every .."
 

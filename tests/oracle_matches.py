@@ -14,7 +14,7 @@ from chainrun.dsl import model
 from chainrun.dsl.model import Chain, Element, Hop, Step
 from chainrun.engine.event import Event
 
-from .oracle_conditions import RELATIONS, Bound, Taken, Truth, captured
+from .oracle_conditions import RELATIONS, Bound, Proc, Taken, Truth, captured
 from .oracle_steps import CAUSAL, Name, Steps, Subject, Way, actor_field, acts, bind, name_of, ways
 
 Scope = tuple[Any, ...]
@@ -329,7 +329,7 @@ class Matches:
                 for last, trace in runs.items():
                     way = way_of[last]
                     if length >= repeat.least and self.keeps(way.hop, begun, last.event):
-                        yield self.after(last, begun, way), replace(trace, witness=trace.witness[-1:])
+                        yield self.after(last, begun, way), trace
                 longer: dict[Taken, Trace] = {}
                 for last, trace in runs.items():
                     for other, taken in fitting:
@@ -339,7 +339,8 @@ class Matches:
                             and self.is_within(taken, begun)
                             and not self.steps.ended(begun.subject, begun.bound, self.between(begun.scope, last, taken))
                         ):
-                            more = trace + self.trace(taken, begun, way_of[taken])
+                            own = self.trace(taken, begun, way_of[taken])
+                            more = replace(trace + own, witness=own.witness)  # the last stands for all
                             longer[taken] = either(longer.get(taken), more)
                 runs = longer
                 length += 1
@@ -388,7 +389,9 @@ class Matches:
 
     @staticmethod
     def key(counted: model.Counted, taken: Taken) -> tuple[Any, ...]:
-        return tuple(taken.fields.get(f.name) for f in counted.by)
+        acting = taken.actor if isinstance(taken.actor, Proc) else None
+        whole = {"process": acting, "user": taken.fields.get("user.name"), "host": taken.event.host}
+        return tuple(whole[f.name] if f.type == "entity" else taken.fields.get(f.name) for f in counted.by)
 
     def reached(self, counted: model.Counted, same: list[Taken], moment: Taken, bound: Bound) -> set[int]:
         """The orders of the events that reach the threshold at this moment; none where it is not reached."""

@@ -228,15 +228,6 @@ def test_a_wrong_chain_is_shown_and_not_run(here: Path, chainrun: Command, text:
     assert chainrun("check", "bad.chain")[0] == Exit.FOUND
 
 
-def test_a_chain_that_cannot_run_yet_is_refused_and_can_be_checked(here: Path, chainrun: Command) -> None:
-    (here / "later.chain").write_text("spawn as s -> !exit -> egress within 5m\n")
-    code, _, err = chainrun("later.chain", "hit.jsonl")
-    if code == Exit.OK:
-        pytest.skip("absence can run by now")
-    assert code == Exit.WRONG_CHAIN
-    assert "cannot be run yet" in err
-
-
 @pytest.mark.parametrize(
     ("setting", "said"),
     [

@@ -420,7 +420,7 @@ RAW: list[tuple[str, str, Expression, bool | None]] = [
     ("EventID", "in", words("1", "4624"), True),
     ("EventID", "!=", lit(1), True),
     ("EventID", ">", lit(1), True),
-    ("Text", ">", lit(1), None),
+    ("Text", ">", lit(1), True),
     ("A.B", "==", lit("exact"), True),
     ("A.C.D", "==", lit(1), True),
     ("x.y.z", "==", lit(2), True),

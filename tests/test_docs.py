@@ -7,7 +7,6 @@ A page is run from top to bottom in a copy of what it speaks of, as a reader wou
     $ echo $?           follows and says otherwise. `$ cd FOLDER` holds for the rest of the page.
     ```
     ```chain            a whole file that checks without a warning, and runs; its tests pass
-    ```chain-later      a whole file that checks, and cannot be run yet
     ```chain-wrong      a whole file that is refused
 
 A line that ends in "`NAME`:" gives the block below it to the page's commands as the file NAME. `events.jsonl` and its
@@ -24,9 +23,13 @@ import sys
 import termios
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from enum import Enum
+from functools import partial
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -44,10 +47,10 @@ from chainrun.engine.cli.exits import Exit
 from chainrun.engine.cli.group import VERBS
 from chainrun.engine.formats.converters import CONVERTERS
 from chainrun.engine.formats.loader import load_formats
-from chainrun.engine.match.unsupported import unsupported
 from chainrun.engine.report import alert
 from chainrun.engine.report.text import FLAGS
 from chainrun.engine.study.trial import trials
+from typer.models import OptionInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")])
@@ -249,9 +252,7 @@ def test_every_chain_is_what_its_fence_says(block: Block) -> None:
         return
     analytic, warnings = check(parse(source), source)
     assert not warnings
-    cannot_run = [fault.message for chain in analytic.chains for fault in unsupported(chain)]
-    assert bool(cannot_run) == (block.language == "chain-later"), cannot_run
-    if cannot_run or block.name is not None:  # a file of the page is tested by its commands, and may be meant to fail
+    if block.name is not None:  # a file of the page is tested by its commands, and may be meant to fail
         return
     for result in trials(analytic):
         assert result.passed, f"{result.title}:\n" + "\n".join(result.faults)
@@ -337,13 +338,48 @@ TABLES = {
 }
 
 
+def verbs() -> Iterator[str]:
+    for verb, does in VERBS.items():
+        yield f"| `{verb}` | {does} |"
+
+
+def options(verb: str) -> Iterator[str]:
+    """The options of a verb, as Typer is told of them."""
+    command = import_module(f"chainrun.engine.cli.{verb}").command
+    hints = get_type_hints(command, include_extras=True)
+    for parameter in signature(command).parameters.values():
+        type_, option = get_args(hints[parameter.name])
+        if isinstance(option, OptionInfo):
+            names = option.param_decls or (f"--{parameter.name.replace('_', '-')}",)
+            kinds = [kind for kind in (type_, *get_args(type_)) if isinstance(kind, type) and issubclass(kind, Enum)]
+            value = option.metavar or "\\|".join(str(choice.value) for kind in kinds for choice in kind)
+            shown = ", ".join(f"`{name}{f' {value}' if value else ''}`" for name in names)
+            default = f" Without it: {parameter.default}." if parameter.default not in (None, False) else ""
+            yield f"| {shown} | {option.help}{default} |"
+
+
+COMMAND_TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "| verb | does |": verbs,
+    **{f"| `chainrun {verb}` | |": partial(options, verb) for verb in VERBS if any(options(verb))},
+}
+
+
 @pytest.mark.parametrize("head", TABLES)
 def test_a_table_of_the_language_page_is_what_its_data_say(head: str, accept: bool) -> None:
-    page = ROOT / "docs/language.md"
+    agree(ROOT / "docs/language.md", head, TABLES[head](), accept)
+
+
+@pytest.mark.parametrize("head", COMMAND_TABLES)
+def test_a_table_of_the_command_line_page_is_what_typer_is_told(head: str, accept: bool) -> None:
+    agree(ROOT / "docs/command-line.md", head, COMMAND_TABLES[head](), accept)
+
+
+def agree(page: Path, head: str, made: Iterator[str], accept: bool) -> None:
+    """The table of a page that begins with this head has the rows that its data make."""
     text = page.read_text(encoding="utf-8")
     found = re.search(rf"^{re.escape(head)}\n\|[- |]+\|\n((?:\|.*\n)*)", text, re.M)
     assert found is not None
-    rows = "".join(f"{row}\n" for row in TABLES[head]())
+    rows = "".join(f"{row}\n" for row in made)
     if accept and found[1] != rows:
         page.write_text(text[: found.start(1)] + rows + text[found.end(1) :], encoding="utf-8")
     else:

@@ -10,7 +10,7 @@ from chainrun.dsl.check import check
 from chainrun.dsl.model import Analytic
 from chainrun.dsl.parser import parse
 from chainrun.dsl.source import Source
-from chainrun.engine.chains import load_all, read_library
+from chainrun.engine.chains import load_all
 from chainrun.engine.match.compile import compile_chain
 from chainrun.engine.study.drawing import START, to_dot, to_graph
 from chainrun.engine.study.explain import explain
@@ -235,16 +235,6 @@ def test_parameters_are_listed_with_their_origin(tmp_path: Path) -> None:
 )
 def test_what_holds_for_the_whole_chain_is_said(chain: str, said: str) -> None:
     assert said in explain(analytic(chain))
-
-
-def test_a_chain_that_cannot_run_yet_is_shown_as_written(tmp_path: Path) -> None:
-    chain = "open -> (spawn as a & spawn by a) within 5m"
-    (tmp_path / "t.chain").write_text(f"{chain}\n")
-    library = read_library([tmp_path / "t.chain"], runnable=False)
-    assert library.errors == ()
-    text = explain(library.analytics[0])
-    assert chain in text
-    assert "not run yet: this comparison between members of `&` cannot be run yet" in text
 
 
 def test_every_chain_can_be_explained_and_drawn() -> None:

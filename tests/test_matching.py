@@ -1,9 +1,7 @@
 """Matching where a script cannot say it: odd values, deep nests, what is refused."""
 
 import msgspec
-import pytest
 from chainrun.engine.engine import Engine
-from chainrun.engine.match.unsupported import unsupported
 
 from .test_oracle import checked
 from .worlds import event
@@ -77,13 +75,3 @@ def test_ended_processes_are_forgotten_after_the_longest_window() -> None:
         engine.feed(event(n, n * second, {"spawn", "exec"}, spawned(n + 10, "x", 1)))
         engine.feed(event(n + 1, n * second + 1, {"exit"}, {"process.pid": n + 10}))
     assert len(engine.lineage.hosts["h1"].by_pid) < 20
-
-
-@pytest.mark.parametrize(
-    "chain",
-    [
-        "open -> (spawn as s & egress by s) within 1m",
-    ],
-)
-def test_what_the_engine_cannot_run_is_refused_by_name(chain: str) -> None:
-    assert [d.code for d in unsupported(checked(chain).chains[0])] == ["C901"]

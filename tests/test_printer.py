@@ -307,6 +307,7 @@ hops = st.one_of(
         least=st.one_of(st.none(), limits),
         most=limits,
     ),
+    st.builds(tree.Hop, span=st.just(AT), arrow=st.sampled_from(["->", "->?", "~>"]), least=limits),
 )
 measures = st.one_of(
     st.builds(tree.Measure, span=st.just(AT), function=st.just("count"), subject=st.none(), op=st.sampled_from([">", ">="]), bound=sums),

@@ -284,7 +284,11 @@ class Chains:
         if self.on("by", 0.15):
             own = {"signin": "source.ip", "egress": "destination.domain", "write": "file.path", "spawn": "process.name"}
             by = " by " + self.one(
-                "user.name", own[kind], f"user.name, {own[kind]}", *(("process.pid",) * (kind != "signin"))
+                "user.name",
+                own[kind],
+                f"user.name, {own[kind]}",
+                *(("process.pid", "process") * (kind != "signin")),
+                *("user", f"user, {own[kind]}", "host"),
             )
         if self.on("cadence"):
             spread = self.one("2s +- 1s", "1s..3s", "1s..2s", "3s +- 1s", "5s +- 2s")

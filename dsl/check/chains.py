@@ -11,6 +11,7 @@ from . import lines, patterns, subjects, windows
 from .elements import Elements
 from .faults import Faults
 from .scope import Place, Scope
+from .siblings import check_siblings
 
 UNNAMED = "main"
 _CLAUSES = {tree.Within: "within", tree.Per: "per", tree.OncePer: "once per", tree.Until: "until"}
@@ -31,6 +32,8 @@ def chain(node: tree.Chain, others: list[Line], platforms: tuple[str, ...], scop
     elements = Elements(scope)
     hops = tuple(elements.hop(p.hop) for p in node.positions)
     found = [elements.element(p.element, (("at", i),)) for i, p in enumerate(node.positions)]
+    for position in node.positions:
+        check_siblings(position.element, scope)
     end: Place = (("at", len(node.positions)),)
     clauses = _clauses(node, scope)
     within_clause, until_clause = clauses.get(tree.Within), clauses.get(tree.Until)

@@ -17,7 +17,7 @@ from .scope import Scope
 class Reader(Protocol):
     """`conditions.typed`, which calls this room for what stands inside its expressions."""
 
-    def __call__(self, node: tree.Expression, scope: Scope, *, equal: bool = False) -> Typed | None: ...
+    def __call__(self, node: tree.Expression, scope: Scope) -> Typed | None: ...
 
 
 def comparison(node: tree.Binary, scope: Scope, typed: Reader) -> model.Expression | None:
@@ -63,9 +63,7 @@ def _equality(node: tree.Binary, scope: Scope, typed: Reader) -> model.Expressio
             scope.faults.error("C401", f"`{node.op}` compares with one value, and this is a set", null.span,
                                helps=(f"`{op}` asks whether it is one of them",))  # fmt: skip
             return None
-    equal = node.op == "=="
-    left = typed(node.left, scope, equal=equal)
-    right = typed(node.right, scope, equal=equal)
+    left, right = typed(node.left, scope), typed(node.right, scope)
     if left is None or right is None or not _comparable(left, right, node, scope):
         return None
     for field, text, written in ((left, right, node.right), (right, left, node.left)):

@@ -8,11 +8,12 @@ from chainrun.dsl import model, tree
 from chainrun.dsl.functions import FUNCTIONS, UNITS, Function
 from chainrun.dsl.types import ValueType
 
-from . import comparisons, values
+from . import comparisons, patterns, values
 from .operands import NUMBERS, Typed, path
 from .scope import Scope
 
 ARITHMETIC = frozenset("+-*/")
+MOST_WORDS = 200  # that a function is called with
 
 
 def condition(node: tree.Expression, scope: Scope) -> model.Expression | None:
@@ -41,8 +42,8 @@ def condition(node: tree.Expression, scope: Scope) -> model.Expression | None:
     return found.value
 
 
-def typed(node: tree.Expression, scope: Scope, *, equal: bool = False) -> Typed | None:
-    """An expression and its type. `equal`: it is one side of `==`, where members of a group may read each other."""
+def typed(node: tree.Expression, scope: Scope) -> Typed | None:
+    """An expression and its type."""
     match node:
         case tree.Text() | tree.Number() | tree.Duration() | tree.Truth():
             literal = values.constant(node)
@@ -51,7 +52,7 @@ def typed(node: tree.Expression, scope: Scope, *, equal: bool = False) -> Typed 
             word = model.Literal(value=node.text, type=ValueType.TEXT, quote=node.quote, span=node.span)
             return Typed(word, ValueType.TEXT, node.span)
         case tree.Path():
-            return path(node, scope, equal=equal)
+            return path(node, scope)
         case tree.Unary(op="-"):
             return _negative(node, scope)
         case tree.Binary() if node.op in ARITHMETIC:
@@ -156,7 +157,12 @@ def _call(node: tree.Call, scope: Scope) -> Typed | None:
         )  # fmt: skip
         return None
     takes = (*function.takes, *(function.takes[-1] for _ in range(given - least)))
-    arguments = [_argument(a, t, function, scope) for a, t in zip(node.arguments, takes, strict=True)]
+    arguments = [
+        _words(a, function, scope)
+        if function.greatest and a is node.arguments[-1] and _is_set(a, scope)
+        else _argument(a, t, function, scope)
+        for a, t in zip(node.arguments, takes, strict=True)
+    ]
     if not all(arguments) or not _fitting(node, function, scope):
         return None
     value = model.Call(
@@ -191,6 +197,48 @@ def _argument(node: tree.Expression, takes: ValueType, function: Function, scope
         )  # fmt: skip
         return None
     return found.value
+
+
+def _is_set(node: tree.Expression, scope: Scope) -> bool:
+    """Whether a set of words stands here, and not one text."""
+    match node:
+        case tree.WordSet():
+            return True
+        case tree.Binary(op="+" | "-"):
+            return _is_set(node.left, scope)
+        case tree.Path(parts=(name,)) if name in scope.parameters:
+            known = scope.parameters.get(node, scope.faults)
+            return known is not None and known.valued is not None and known.valued.type is ValueType.WORDS
+    return False
+
+
+def _words(node: tree.Expression, function: Function, scope: Scope) -> model.Expression | None:
+    """The words of a set, each an argument of its own."""
+    text = Typed(model.Literal(value="", type=ValueType.TEXT), ValueType.TEXT, node.span)
+    found = comparisons.members(node, text, scope, f"`{function.name}`", neutral=True)
+    if found is None:
+        return None
+    patterns.warn_of_emptiness(found, node.span, scope)
+    each = _flat(found)
+    if len(each) > MOST_WORDS:
+        scope.faults.error("C405", f"`{function.name}` takes a set of at most {MOST_WORDS:,} words", node.span,
+                           f"these are {len(each):,}")  # fmt: skip
+        return None
+    return model.Words(words=tuple(each), name=getattr(found, "name", None), span=node.span)
+
+
+def _flat(pattern: model.Expression | model.Pattern) -> dict[model.Word, None]:
+    """The words of a set, of sets joined and taken away; in the order written."""
+    match pattern:
+        case model.Words():
+            return dict.fromkeys(pattern.words)
+        case model.AnyOf():
+            return {word: None for inner in pattern.patterns for word in _flat(inner)}
+        case model.ButNot():
+            gone = {word.text for word in _flat(pattern.without)}
+            return {word: None for word in _flat(pattern.pattern) if word.text not in gone}
+        case _:
+            raise AssertionError(type(pattern).__name__)
 
 
 def _fitting(node: tree.Call, function: Function, scope: Scope) -> bool:

@@ -18,6 +18,7 @@ from .scope import Place, Scope
 MOST_MEMBERS = 4
 MOST_REPETITIONS = 100  # that must be there: each is a place of its own in the automaton
 MOST_BEATS = 1000  # of a cadence
+WHOLE = frozenset({"process", "user", "host"})  # what a count may be kept by besides fields
 
 # What each form may hold, besides parentheses.
 _HOLDS: dict[type[tree.Node], tuple[type[tree.Node], ...]] = {
@@ -258,7 +259,7 @@ class Elements:
                 "C304", "a tolerance as long as the interval itself takes any interval", node.cadence.span
             )
             return None
-        by = tuple(field for b in node.by if (field := self._own_field(b, scope)) is not None)
+        by = tuple(field for b in node.by if (field := self._key(b, scope)) is not None)
         whole = len(by) == len(node.by) and (within is not None or every is not None)
         if inner is None or not whole or not all(measures):
             return None
@@ -294,7 +295,10 @@ class Elements:
         self.scope.faults.error("C306", message, node.measures[0].bound.span, mark)
         return False
 
-    def _own_field(self, node: tree.Path, scope: Scope) -> model.Field | None:
+    def _key(self, node: tree.Path, scope: Scope) -> model.Field | None:
+        """What a count is kept by: a field of the counted events, or who or where as a whole."""
+        if len(node.parts) == 1 and node.parts[0] in WHOLE:
+            return model.Field(name=node.parts[0], type=ValueType.ENTITY, span=node.span)
         found = path(node, scope)
         if found is not None and found.many:
             self.scope.faults.error(

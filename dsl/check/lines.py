@@ -13,6 +13,7 @@ from chainrun.dsl.model import LEVELS
 
 from .conditions import condition
 from .scope import Binding, Place, Scope
+from .siblings import check_exception
 
 DAY = 24 * 3_600_000_000  # microseconds
 
@@ -95,7 +96,9 @@ def step_exclusion(node: tree.Except, scope: Scope) -> tuple[str, model.StepExcl
         scope.capture(node.on.text, node.on.span)  # which reports it
         return None
     capture.used = True
-    when = condition(node.when, scope.at(capture.place, reads_own=True))
+    there = scope.at(capture.place, reads_own=True)
+    when = condition(node.when, there)
+    check_exception(node, there)
     until = last_moment(node.until, scope) if node.until is not None else None
     if when is None or (node.until is not None and until is None):
         return None

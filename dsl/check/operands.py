@@ -5,7 +5,7 @@ from chainrun.dsl import model, tree
 from chainrun.dsl.nearest import nearest
 from chainrun.dsl.source import Span
 from chainrun.dsl.types import ValueType
-from chainrun.dsl.vocabulary import TIME
+from chainrun.dsl.vocabulary import LABELS, TIME
 
 from . import patterns, values
 from .patterns import TEXTUAL
@@ -31,11 +31,11 @@ class Typed(msgspec.Struct, frozen=True):
         return values.NOUNS[self.type] if self.type else "anything"
 
 
-def path(node: tree.Path, scope: Scope, *, equal: bool = False) -> Typed | None:
-    """What the name means. `equal`: it is one side of `==`, where members of a group may read each other."""
+def path(node: tree.Path, scope: Scope) -> Typed | None:
+    """What the name means."""
     first, name = node.parts[0], ".".join(node.parts)
     if first in scope.captures:
-        return _captured(node, scope, equal)
+        return _captured(node, scope)
     if node.parts == ("time",):
         return _own(model.Field(name=TIME, type=ValueType.TIME, span=node.span), node, scope)
     if first == "raw" and len(node.parts) > 1:
@@ -72,10 +72,15 @@ def _own(field: model.Field | model.RawField, node: tree.Path, scope: Scope) -> 
         return None
     if isinstance(field, model.RawField):
         return Typed(field, None, node.span)
-    return Typed(field, field.type, node.span, field.many)
+    return Typed(field, _type(field), node.span, field.many)
 
 
-def _captured(node: tree.Path, scope: Scope, equal: bool) -> Typed | None:
+def _type(field: model.Field | model.CaptureField) -> ValueType | None:
+    """The type of a field; a label is whatever somebody wrote into it."""
+    return None if field.name.startswith(LABELS) else field.type
+
+
+def _captured(node: tree.Path, scope: Scope) -> Typed | None:
     capture = scope.capture(node.parts[0], node.span)
     if capture is None:
         return None
@@ -88,14 +93,6 @@ def _captured(node: tree.Path, scope: Scope, equal: bool) -> Typed | None:
             helps=(f"name one of its fields: `{capture.name}.process.name`",),
         )
         return None
-    if scope.is_sibling(capture) and not equal:
-        scope.faults.error(
-            "C223",
-            f"`{capture.name}` is another member of this group",
-            node.span,
-            "they come in any order, so they can only be compared with `==`",
-        )
-        return None
     if rest[0] == "raw" and len(rest) > 1:
         return Typed(model.RawField(path=".".join(rest[1:]), capture=capture.name, span=node.span), None, node.span)
     name = TIME if rest == ("time",) else ".".join(rest)
@@ -104,7 +101,7 @@ def _captured(node: tree.Path, scope: Scope, equal: bool) -> Typed | None:
         patterns.report_field(name, node, scope)
         return None
     field = model.CaptureField(capture=capture.name, name=name, type=found.type, many=found.many, span=node.span)
-    return Typed(field, found.type, node.span, found.many)
+    return Typed(field, _type(field), node.span, found.many)
 
 
 def _parameter(node: tree.Path, scope: Scope) -> Typed | None:

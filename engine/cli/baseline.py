@@ -1,6 +1,6 @@
 """Learn from old telemetry what is not new: `chainrun baseline CHAIN EVENTS -o baseline.json`.
 
-Chains are those that will run with it: only what they ask for with `new(…)` is kept.
+Chains are those that will run with it: what they ask for with `new(…)` is kept, and nothing else.
 """
 
 import sys
@@ -9,13 +9,19 @@ from typing import Annotated
 
 import typer
 
-from ..baseline import encode
-from ..formats import FormatError
+from ..baseline import Baseline, encode, learn
+from ..chains import chain_files, nearest_site
+from ..report.alert import stamp
 from ..report.escape import excerpt
-from ..run import Options, learn_baseline
+from ..report.paint import Paint, is_wanted
+from ..report.summary import to_summary
+from ..run import Options
 from .arguments import host_name, needs_chain, needs_events, split
+from .begin import begin
 from .chains import SetOption, SiteOption, load
 from .exits import Exit, UsageError
+from .outputs import needs_spare, write
+from .progress import Bar
 
 
 def command(
@@ -27,34 +33,60 @@ def command(
     ] = None,
     settings: SetOption = None,
     site: SiteOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+    inventory: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Who had which address: CSV with address, host, from, until.")
+    ] = None,
     host: Annotated[str | None, typer.Option(metavar="NAME", help="The host of records that name none.")] = None,
+    telemetry: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Read this telemetry format only; may be repeated.")
+    ] = None,
     telemetry_file: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="A telemetry format of your own; may be repeated.")
     ] = None,
 ) -> int:
     chains, inputs = split(words)
     needs_chain(chains, "baseline")
-    analytics = load(chains, settings, site, quiet=True)
-    if analytics is None:
+    host = host_name(host)
+    library = load(chains, settings, site, quiet=True)
+    if library is None:
         return Exit.WRONG_CHAIN
     needs_events(inputs, f"chainrun baseline {' '.join(chains[:3])}")
-    options = Options(host=host_name(host), telemetry_files=tuple(telemetry_file or ()))
-    try:
-        baseline, tally = learn_baseline(analytics, inputs, options)
-    except FormatError as error:
-        raise UsageError("; ".join(excerpt(fault, 300) for fault in error.faults), "`chainrun formats`") from error
-    for problem in tally.errors:
-        sys.stderr.write(f"error: {excerpt(problem, 300)}\n")
-    if baseline is None:
-        raise UsageError("there are no events to learn from")
-    if not baseline.seen:
+    options = Options(
+        host=host,
+        inventory=inventory,
+        aliases=library.aliases,
+        telemetry=tuple(telemetry or ()),
+        telemetry_files=tuple(telemetry_file or ()),
+    )
+    bar = Bar(not quiet)
+    run = begin(library, inputs, options, bar.advance)
+    if not run.engine.novelty.histories:
         raise UsageError("none of these chains asks for anything with `new(…)`")
+    if output is not None:
+        read = [*run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), inventory, *library.words]
+        needs_spare(output, [*read, site or nearest_site(Path.cwd())])
+    with bar:
+        baseline = learn(run.engine, run.events())
+    for problem in run.tally.errors if quiet else ():
+        sys.stderr.write(f"error: {excerpt(problem, 300)}\n")
+    if not quiet:
+        sys.stderr.write(to_summary(run.tally, (), Paint(is_wanted(sys.stderr))))
+    if baseline is None:
+        if run.tally.errors:
+            return Exit.UNREADABLE
+        raise UsageError("there are no events to learn from")
+    if not quiet:
+        sys.stderr.write("".join(_learned(baseline)))
     if output is None:
         sys.stdout.buffer.write(encode(baseline))
     else:
-        try:
-            output.write_bytes(encode(baseline))
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise UsageError(f"`{excerpt(output, 200)}` cannot be written: {reason}") from error
-    return Exit.UNREADABLE if tally.errors else Exit.OK
+        write(output, encode(baseline))
+    return Exit.UNREADABLE if run.tally.errors else Exit.OK
+
+
+def _learned(baseline: Baseline) -> list[str]:
+    """What is known now, a line for each question."""
+    time = f"{stamp(baseline.since)[:19]}Z to {stamp(baseline.until)[:19]}Z"
+    asked = [(f"new({', '.join(s.fields)} among {s.kind})", len(s.values)) for s in baseline.seen]
+    return [f"learned  {text}: {count:,} combination{'' if count == 1 else 's'}, {time}\n" for text, count in asked]

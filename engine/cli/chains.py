@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from chainrun.dsl.model import Analytic
 from chainrun.dsl.render import to_text
 
 from ..chains import Library, nearest_site, read_library
@@ -33,14 +32,13 @@ def load(
     site: str | None,
     *,
     quiet: bool,
-    runnable: bool = True,
     tuned: bool = False,
-) -> tuple[Analytic, ...] | None:
-    """The analytics, or None where something is wrong with them; what is, has been shown.
+) -> Library | None:
+    """The chains, or None where something is wrong with them; what is, has been shown.
 
     Advice is counted on one line, since `check` gives it in full, and left out where `quiet`.
     """
-    library = open_library(paths, settings, site, runnable=runnable, tuned=tuned)
+    library = open_library(paths, settings, site, tuned=tuned)
     for faults in library.errors:
         sys.stderr.write(to_text(faults.diagnostics, faults.source, is_wanted(sys.stderr)) + "\n")
     if library.errors:
@@ -50,7 +48,7 @@ def load(
         named = " ".join(faults.source.name for faults in library.warnings[:3])
         noun = "warning" if count == 1 else "warnings"
         sys.stderr.write(f"{count} {noun}: `chainrun check {excerpt(named, 200)}` shows them\n")
-    return library.analytics
+    return library
 
 
 def open_library(
@@ -58,7 +56,6 @@ def open_library(
     settings: Sequence[str] | None,
     site: str | None,
     *,
-    runnable: bool = True,
     tuned: bool = False,
     at: int | None = None,
 ) -> Library:
@@ -66,4 +63,4 @@ def open_library(
     if site is not None and not Path(site).is_file():
         raise UsageError(f"there is no site file `{excerpt(site, 200)}`")
     found = site or nearest_site(Path.cwd())
-    return read_library(paths, settings or (), found, runnable=runnable, tuned=tuned, at=at)
+    return read_library(paths, settings or (), found, tuned=tuned, at=at)

@@ -24,15 +24,14 @@ def command(
 ) -> int:
     paths = [path for word in chains for path in expand(word)]
     needs_chain(paths, "explain")
-    # a chain that cannot run yet can be explained, and cannot be drawn
-    analytics = load(paths, settings, site, quiet=True, runnable=dot)
-    if analytics is None:
+    library = load(paths, settings, site, quiet=True)
+    if library is None:
         return Exit.WRONG_CHAIN
     if dot:
         # networkx takes longer to load than the rest of the command takes to run
         from ..study.drawing import to_dot
 
-        sys.stdout.write("".join(to_dot(compile_chain(a, c)) for a in analytics for c in a.chains))
+        sys.stdout.write("".join(to_dot(compile_chain(a, c)) for a in library.analytics for c in a.chains))
     else:
-        sys.stdout.write("\n".join(explain(a, Paint(is_wanted(sys.stdout))) for a in analytics))
+        sys.stdout.write("\n".join(explain(a, Paint(is_wanted(sys.stdout))) for a in library.analytics))
     return Exit.OK

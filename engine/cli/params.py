@@ -32,16 +32,16 @@ def command(
 ) -> int:
     paths = [path for word in chains for path in expand(word)]
     needs_chain(paths, "params")
-    analytics = load(paths, settings, site, quiet=True, runnable=False)
-    if analytics is None:
+    library = load(paths, settings, site, quiet=True)
+    if library is None:
         return Exit.WRONG_CHAIN
     if form is Form.JSON:
-        for analytic in analytics:
+        for analytic in library.analytics:
             _write_json(analytic)
         return Exit.OK
     paint = Paint(is_wanted(sys.stdout))
-    for number, analytic in enumerate(analytics):
-        if len(analytics) > 1:
+    for number, analytic in enumerate(library.analytics):
+        if len(library.analytics) > 1:
             sys.stdout.write(("\n" if number else "") + paint(escape(analytic.id), "bold") + "\n")
         sys.stdout.write("".join(f"{line}\n" for line in parameter_lines(analytic.parameters)))
         if not analytic.parameters:

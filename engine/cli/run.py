@@ -4,31 +4,28 @@ Chains are `*.chain` files and folders of them; events are files, folders, globs
 read too where no events are named. Alerts go to standard output, everything else to standard error.
 """
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
-from ..baseline import BaselineError
 from ..chains import chain_files, nearest_site
-from ..formats import FormatError
-from ..intake.inventory import InventoryError
-from ..intake.source import STANDARD_INPUT
 from ..report.alert import Alert
 from ..report.escape import excerpt
 from ..report.jsonl import JsonLines
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
 from ..report.text import TextBlocks
-from ..run import Options, Run
+from ..run import Options
 from .arguments import duration, host_name, needs_chain, needs_events, split
+from .begin import begin
 from .chains import SetOption, SiteOption, TunedOption, load
-from .exits import Exit, UsageError
+from .exits import Exit
+from .outputs import needs_spare, open_text
 from .progress import Bar
 from .signals import drained
 
@@ -51,7 +48,7 @@ def command(
     settings: SetOption = None,
     site: SiteOption = None,
     tuned: TunedOption = False,
-    evidence: Annotated[int, typer.Option(min=1, help="List at most so many events of a step.")] = 20,
+    evidence: Annotated[int, typer.Option(min=1, metavar="N", help="List at most so many events of a step.")] = 20,
     no_raw: Annotated[bool, typer.Option("--no-raw", help="Leave the records as they came out of the alerts.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary, no advice.")] = False,
     updates: Annotated[
@@ -87,6 +84,11 @@ def command(
 ) -> int:
     chains, inputs = split(words)
     needs_chain(chains, "run")
+    host, late = host_name(host), duration(lateness)
+    library = load(chains, settings, site, quiet=quiet, tuned=tuned)
+    if library is None:
+        return Exit.WRONG_CHAIN
+    needs_events(inputs, f"chainrun {' '.join(chains[:3])}")
     options = Options(
         evidence=evidence,
         raw=not no_raw,
@@ -95,25 +97,17 @@ def command(
         allow_unproven=allow_unproven,
         baselines=tuple(baseline or ()),
         inventory=inventory,
-        host=host_name(host),
-        lateness=duration(lateness),
+        aliases=library.aliases,
+        host=host,
+        lateness=late,
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
     )
-    analytics = load(chains, settings, site, quiet=quiet, tuned=tuned)
-    if analytics is None:
-        return Exit.WRONG_CHAIN
-    needs_events(inputs, f"chainrun {' '.join(chains[:3])}")
     bar = Bar(not quiet)
-    try:
-        run = Run(analytics, inputs, options, on_progress=bar.advance)
-    except FormatError as error:
-        raise UsageError("; ".join(excerpt(fault, 300) for fault in error.faults), "`chainrun formats`") from error
-    except (InventoryError, BaselineError) as error:
-        raise UsageError("; ".join(excerpt(fault, 300) for fault in error.faults)) from error
+    run = begin(library, inputs, options, bar.advance)
     read = [
         *run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), *(baseline or ()), inventory,
-        site or nearest_site(Path.cwd()),
+        site or nearest_site(Path.cwd()), *library.words,
     ]  # fmt: skip
     with _sink(form, output, read) as write, drained(run) as interrupted, bar:
         for alert in run:
@@ -143,27 +137,6 @@ def _sink(
             sys.stdout.flush()
             yield JsonLines(sys.stdout.buffer).write
         return
-    with _open(output, read) as file:
+    needs_spare(output, read)
+    with open_text(output) as file:
         yield (TextBlocks(file) if form is Form.TEXT else JsonLines(file.buffer)).write
-
-
-def _open(output: Path, read: Iterable[str | Path | None]) -> TextIO:
-    """The file for alerts; refuses one that this run reads, by whatever name."""
-    shown = excerpt(output, 200)
-    try:
-        # a device or a pipe holds nothing that could be lost
-        if output.is_file() and _identity(output) in {_identity(name) for name in read if name is not None}:
-            raise UsageError(f"`{shown}` is read by this run, and alerts would overwrite it")
-        return output.open("w", encoding="utf-8", newline="\n")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"`{shown}` cannot be written: {reason.lower()}") from error
-
-
-def _identity(name: str | Path) -> tuple[int, int] | None:
-    """What a file is, however it is called; None for one that is not there."""
-    try:
-        status = os.fstat(0) if name == STANDARD_INPUT else Path(name).stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from chainrun.dsl.render import to_text
 
-from ..chains import Faults
+from ..chains import Faults, chain_files
 from ..formats import FormatError
 from ..report.escape import escape, excerpt
 from ..report.paint import Paint, is_wanted
@@ -22,6 +22,7 @@ from ..study.trial import Result, trials
 from .arguments import expand, needs_chain
 from .chains import SetOption, SiteOption, open_library
 from .exits import Exit, UsageError
+from .outputs import needs_spare, write
 
 
 def command(
@@ -39,6 +40,8 @@ def command(
 ) -> int:
     paths = [path for word in files for path in expand(word)]
     needs_chain(paths, "test")
+    if junit is not None:
+        needs_spare(junit, [*chain_files(paths)[0], *(telemetry_file or ())])
     try:
         formats = choose_formats((), telemetry_file or ())
     except FormatError as error:
@@ -52,12 +55,12 @@ def command(
     for analytic in library.analytics:
         if analytic.file in wrong:
             continue
-        for result in trials(analytic, formats):
+        for result in trials(analytic, formats, library.aliases):
             results.setdefault(analytic.file, []).append(result)
             if not (result.passed and only_failing):
                 sys.stdout.write("".join(_block(result, paint)))
     if junit is not None:
-        _write(junit, to_junit(results, wrong))
+        write(junit, to_junit(results, wrong).encode("utf-8", "backslashreplace"))
     every = [result for found in results.values() for result in found]
     failed = sum(not result.passed for result in every)
     if not quiet:
@@ -83,11 +86,3 @@ def _closing(tests: int, failed: int, files: int) -> str:
 
 def _shown(faults: Faults, color: bool) -> str:
     return to_text(faults.diagnostics, faults.source, color)
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"`{excerpt(file, 200)}` cannot be written: {reason.lower()}") from error

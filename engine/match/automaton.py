@@ -11,7 +11,7 @@ Slots of a layout, by name:
     app.x.y    the field x.y of the step captured as `app`
     %2.x.y     the field x.y by which step 2 is counted
     ^1         when the element at position 1 had happened; ^ when the match began
-    =x.y       the field x.y of the event that completes the chain; =host its host
+    =x.y       the field x.y of the event that completes the chain; =host its host, =user its canonical user
     ?          how many optional steps have matched
 
 `A & B` becomes the lattice of its subsets, `A | B` several edges into one state, `A?` an edge round it, `A{3}` three
@@ -28,8 +28,8 @@ from chainrun.dsl.types import Entity
 LEVEL = "?"
 START = "^"
 
-# What a scope that is no field by itself is read from; `host` is the event's own.
-SCOPES = {"user": "user.name"}
+# What a scope that is no field by itself is read from, first what alerts call it by; `host` is the event's own.
+SCOPES = {"user": ("user.name", "user.domain", "user.email", "user.id")}
 
 
 class Join(msgspec.Struct, frozen=True):

@@ -20,7 +20,6 @@ from chainrun.dsl.model import (
     Lookup,
     NotIn,
     Pattern,
-    RawField,
     Word,
     Words,
 )
@@ -28,7 +27,7 @@ from chainrun.dsl.types import ValueType
 
 from ..event import Event
 from .equality import is_number, same
-from .expressions import compile_value, field_readers, is_value, type_of
+from .expressions import compile_number, compile_value, field_readers, is_untyped, is_value, type_of
 from .fields import Reader, Rename, Slots, Test, Values
 from .globs import compile_regex, plain, spelled
 from .kleene import not_of, some_element
@@ -61,7 +60,7 @@ def compile_comparison(op: str, left: Expression, right: Expression, slot_of: Sl
     if op in _NEGATED:
         return not_of(compile_comparison(_NEGATED[op], left, right, slot_of, rename))
     if op in _ORDER:
-        return _order(_ORDER[op], compile_value(left, slot_of, rename), compile_value(right, slot_of, rename))
+        return _order(_ORDER[op], compile_number(left, slot_of, rename), compile_number(right, slot_of, rename))
     if op in ("like", "matches", "contains"):
         return _of_texts(op, left, right, slot_of, rename)
     return _equals(left, right, slot_of, rename)
@@ -85,9 +84,9 @@ def _equals(left: Expression, right: Expression, slot_of: Slots, rename: Rename)
     if isinstance(right, Words | AnyOf | ButNot | NotIn):
         return _member(left, right, slot_of, rename)
     a, b = compile_value(left, slot_of, rename), compile_value(right, slot_of, rename)
-    if isinstance(left, RawField) != isinstance(right, RawField):
-        return _as_the_other(a, b) if isinstance(left, RawField) else _as_the_other(b, a)
-    typed = left if not isinstance(left, Literal | RawField) else right
+    if is_untyped(left) or is_untyped(right):
+        return _as_the_other(a, b) if is_untyped(left) else _as_the_other(b, a)
+    typed = left if not isinstance(left, Literal) else right
     is_same = same(type_of(typed), typed.name if isinstance(typed, Field | CaptureField) else "")
 
     def holds(event: Event, values: Values) -> bool | None:
@@ -100,16 +99,16 @@ def _equals(left: Expression, right: Expression, slot_of: Slots, rename: Rename)
 
 
 def _member(left: Expression, pattern: Pattern, slot_of: Slots, rename: Rename) -> Test:
+    if is_untyped(left):
+        return field_test(compile_value(left, slot_of, rename), pattern, _untyped_check)
     if isinstance(left, Field | CaptureField):
         return member(field_readers(left, slot_of, rename), left.name, left.type, pattern, slot_of)
     read = compile_value(left, slot_of, rename)
-    if isinstance(left, RawField):
-        return field_test(read, pattern, _raw_check)
     return field_test(read, pattern, check_leaf(type_of(left), "", slot_of))
 
 
-def _raw_check(pattern: Words | FromCapture) -> Callable[[Any, Event, Values], bool | None]:
-    """Words for a raw value, which may be a number in one source and its text in the next."""
+def _untyped_check(pattern: Words | FromCapture) -> Callable[[Any, Event, Values], bool | None]:
+    """Words for a value without a type, which may be a number in one source and its text in the next."""
     assert isinstance(pattern, Words)
     holds = texts(pattern.words).holds
     numbers = frozenset(n for w in pattern.words if (n := number(w.text)) is not None)
@@ -124,8 +123,8 @@ def _raw_check(pattern: Words | FromCapture) -> Callable[[Any, Event, Values], b
     return check
 
 
-def _as_the_other(raw: Reader, other: Reader) -> Test:
-    """A raw value is compared as what stands on the other side: `"4624"` in the record equals 4624."""
+def _as_the_other(untyped: Reader, other: Reader) -> Test:
+    """A value without a type is compared as what stands on the other side: `"4624"` in the record equals 4624."""
 
     def is_same(value: Any, wanted: Any) -> bool | None:
         if value is NULL or value is None:
@@ -134,13 +133,15 @@ def _as_the_other(raw: Reader, other: Reader) -> Test:
             value = number(value)
         elif isinstance(wanted, str) and is_number(value):
             value = str(value)
+        elif isinstance(wanted, bool) and isinstance(value, str):
+            value = {"true": True, "false": False}.get(value)
         if (is_number(value) and is_number(wanted)) or (isinstance(value, str) and isinstance(wanted, str)):
             return bool(value == wanted)
         return value is wanted if isinstance(value, bool) and isinstance(wanted, bool) else None
 
     def holds(event: Event, values: Values) -> bool | None:
         wanted = other(event, values)
-        return some_element(raw(event, values), lambda v: some_element(wanted, lambda w: is_same(v, w)))
+        return some_element(untyped(event, values), lambda v: some_element(wanted, lambda w: is_same(v, w)))
 
     return holds
 

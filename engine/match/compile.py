@@ -22,7 +22,7 @@ from .wanted import wanted
 
 
 def compile_chain(analytic: Analytic, chain: Chain, extras: bool = False) -> Automaton:
-    """The automaton of a checked chain in which `unsupported` finds nothing. `extras`: optional steps at the end, which
+    """The automaton of a checked chain. `extras`: optional steps at the end, which
     nobody waits for, are followed all the same, for what they add to an alert."""
     return _Compiler(analytic, spelled(chain)).compile(extras)
 

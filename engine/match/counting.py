@@ -17,12 +17,13 @@ from .automaton import Count, Join
 from .conditions import compile_condition, reads
 from .entities import Entities
 from .exclusions import applies
-from .expressions import compile_value
-from .fields import Reader, Rename, Slots, Test, no_captures, reader, unchanged
+from .expressions import compile_number, compile_value
+from .fields import Reader, Rename, Slots, Test, no_captures, unchanged
 from .joining import Offer, offer
 from .novelty import Novelty
 from .readings import Reading, as_parent, looking_back
 from .tallies import Cadence, Seen, Tally
+from .wholes import key_of
 
 _HOLDS = {">": gt, ">=": ge, "<": lt, "<=": le}
 
@@ -51,7 +52,7 @@ class Counter:
         self.keep = self.span + (window or 0)
         self.offers = [[offer(join, entities) for join in joins] for _, joins, _, _ in count.steps]
         self.nobody = [offer(nobody, entities) if nobody is not None else None for _, _, nobody, _ in count.steps]
-        self.by = [(reader(f.name), reader(as_parent(f.name))) for f in count.by]
+        self.by = [key_of(field.name, entities) for field in count.by]
         self.tallies: dict[Place, Tally | Cadence] = {}
         self.kept: dict[Hashable, list[Kept]] = {}
         self.is_joined = self._is_joined()
@@ -94,8 +95,8 @@ class Counter:
 
     def key(self, event: Event, reading: Reading) -> tuple[Hashable, ...] | None:
         """The `by` values of an event; None where one is missing."""
-        values = tuple((parent if reading.by_parent else own)(event, ()) for own, parent in self.by)
-        return None if any(v is None or isinstance(v, dict | list) for v in values) else values
+        values = tuple(read(event, reading) for read in self.by)
+        return None if None in values else values
 
     def new(self) -> Tally | Cadence:
         count = self.count
@@ -130,7 +131,7 @@ class CountTest:
         def slot_of(capture: str, field: str) -> int:
             return at[capture, field]
 
-        self.bounds = [(_HOLDS[m.op], compile_value(m.bound, slot_of, unchanged)) for m in count.measures]
+        self.bounds = [(_HOLDS[m.op], compile_number(m.bound, slot_of, unchanged)) for m in count.measures]
         self.joins = [[slots[join.slot] for join in joins] for _, joins, _, _ in count.steps]
         if not counter.is_joined:
             novelty = counter.novelty
@@ -204,7 +205,7 @@ def _measure(measure: Measure, rename: Rename, novelty: Novelty, slot_of: Slots)
         return lambda event, values: True
     if measure.function in ("count", "share"):
         return compile_condition(measure.subject, slot_of, rename, novelty)
-    return compile_value(measure.subject, slot_of, rename)
+    return (compile_number if measure.function == "sum" else compile_value)(measure.subject, slot_of, rename)
 
 
 def wanted_values(

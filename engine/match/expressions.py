@@ -9,13 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrun.dsl.functions import FUNCTIONS
-from chainrun.dsl.model import Binary, Call, CaptureField, Expression, Field, Literal, Negative, RawField
+from chainrun.dsl.model import Binary, Call, CaptureField, Expression, Field, Literal, Negative, RawField, Words
 from chainrun.dsl.types import ValueType
+from chainrun.dsl.vocabulary import LABELS
 
 from .equality import is_number
 from .fields import Reader, Rename, Slots, captured, reader
-from .globs import plain, spelled_text
+from .globs import plain, spelled, spelled_text
+from .memo import Memo
 from .raw import raw_name, read_raw
+from .texts import number
 
 Readers = Callable[[str], Reader]
 
@@ -23,6 +26,11 @@ Readers = Callable[[str], Reader]
 def is_value(expr: Expression) -> bool:
     """Whether the expression is read from an event, and not constant."""
     return isinstance(expr, Field | CaptureField | RawField | Call | Binary | Negative)
+
+
+def is_untyped(expr: Expression) -> bool:
+    """Whether the value is whatever is there: of a raw field, or of a label."""
+    return isinstance(expr, RawField) or (isinstance(expr, Field | CaptureField) and expr.name.startswith(LABELS))
 
 
 def type_of(expr: Expression) -> ValueType:
@@ -56,17 +64,23 @@ def compile_value(expr: Expression, slot_of: Slots, rename: Rename) -> Reader:
             read = read_raw(expr.path)
             return lambda event, values: read(event)
         case Negative():
-            return _each(compile_value(expr.operand, slot_of, rename), lambda v: -v if is_number(v) else None)
+            return _each(compile_number(expr.operand, slot_of, rename), lambda v: -v if is_number(v) else None)
         case Binary() if expr.op in _ARITHMETIC:
             return _arithmetic(
                 _ARITHMETIC[expr.op],
-                compile_value(expr.left, slot_of, rename),
-                compile_value(expr.right, slot_of, rename),
+                compile_number(expr.left, slot_of, rename),
+                compile_number(expr.right, slot_of, rename),
             )
         case Call():
             return _call(expr, slot_of, rename)
         case _:
             raise ValueError(f"a value stands here, not {type(expr).__name__}")
+
+
+def compile_number(expr: Expression, slot_of: Slots, rename: Rename) -> Reader:
+    """The reader of a value where a number is asked for: of what has no type, the number that its text writes."""
+    read = compile_value(expr, slot_of, rename)
+    return _each(read, lambda v: number(v) if isinstance(v, str) else v) if is_untyped(expr) else read
 
 
 # -- arithmetic ----------------------------------------
@@ -130,14 +144,22 @@ def _call(expr: Call, slot_of: Slots, rename: Rename) -> Reader:
     if body is None:
         raise ValueError(f"`{expr.function}` is a condition and not a value")
     takes_lists = function.lists
-    arguments = tuple(compile_value(a, slot_of, rename) for a in expr.arguments)
+    given = expr.arguments
+    if isinstance(given[-1], Words):
+        assert function.greatest is not None
+        memo: Memo[Any] = Memo(function.greatest(tuple(plain(spelled(word)) for word in given[-1].words)))
+        body, given = memo.__getitem__, given[:-1]
+    arguments = tuple(
+        (compile_number if takes is ValueType.NUMBER else compile_value)(a, slot_of, rename)
+        for a, takes in zip(given, function.takes, strict=False)
+    )
 
     def read(event: Any, values: tuple[Any, ...]) -> Any:
-        given = [argument(event, values) for argument in arguments]
-        if any(g is None or (isinstance(g, tuple | list) and not takes_lists) for g in given):
+        found = [argument(event, values) for argument in arguments]
+        if any(v is None or (isinstance(v, tuple | list) and not takes_lists) for v in found):
             return None
         try:
-            return body(*given)
+            return body(*found)
         except (TypeError, ValueError, AttributeError, ArithmeticError, LookupError):
             return None  # a value of another type than the field is said to have
 

@@ -10,6 +10,7 @@ import msgspec
 from chainrun.dsl import model
 from chainrun.dsl.model import Hop, Step
 from chainrun.dsl.types import Entity
+from chainrun.dsl.vocabulary import vocabulary
 
 from .automaton import Absence, Join
 from .conditions import members, reads
@@ -105,8 +106,21 @@ class Linking:
                 if isinstance(pattern, model.FromCapture) and pattern.field is None and pattern.capture in captures:
                     slot = self.book.entity_slot(captures[pattern.capture])
                     yield Join(slot, "entity", argument.target.field, self.book.entity(slot))
+                elif isinstance(pattern, model.FromCapture) and pattern.field is not None:
+                    yield from self._same_value(argument.target, pattern, captures)
             for condition in (part.where, step.where):
                 yield from self._equalities(captures, condition)
+
+    @staticmethod
+    def _same_value(target: model.Target, other: model.FromCapture, captures: dict[str, int]) -> Iterator[Join]:
+        """`user: app.user.name` is such an equality too."""
+        assert other.field is not None
+        own, theirs = vocabulary().field(target.field), vocabulary().field(other.field)
+        if other.capture not in captures or own is None or theirs is None or own.many or theirs.many:
+            return
+        plain = same(own.type, target.field) is same(theirs.type, other.field) is same_plain
+        if plain and own.type == theirs.type:
+            yield Join(f"{other.capture}.{other.field}", "value", target.field)
 
     def _equalities(self, captures: dict[str, int], condition: model.Expression | None) -> Iterator[Join]:
         """`field == capture.field` of plain values becomes a join."""

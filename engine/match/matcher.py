@@ -6,12 +6,13 @@ no look-up sees a node of the same event; only an implicit `open` may coincide w
 counts for is noted before the look-ups, what it ends after them.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from operator import attrgetter
 
 from chainrun.dsl.model import Exclusion, Expression, Step
 
 from ..event import Event
-from .automaton import LEVEL, SCOPES, Automaton, Edge, State
+from .automaton import LEVEL, Automaton, Edge, State
 from .conditions import Test, compile_condition, reads
 from .entities import NEEDS, Entities
 from .exclusions import applies
@@ -63,7 +64,7 @@ class Matcher:
         self.window = automaton.chain.within
         self.novelty = novelty
         self.counts = {step.number: Counts() for step in automaton.steps}
-        self._scope = automaton.chain.scope
+        self._scope = tuple(_scope_part(field, entities) for field in automaton.chain.scope)
         self.newest: int | None = None
         states = automaton.states
         tests: dict[int, StepTest] = {}
@@ -172,8 +173,8 @@ class Matcher:
 
     def _scope_of(self, event: Event) -> Hashable | None:
         values = []
-        for field in self._scope:
-            value = event.host if field == "host" else event.fields.get(SCOPES.get(field, field))
+        for read in self._scope:
+            value = read(event)
             if value is None or value == "":
                 return None
             values.append(value)
@@ -370,6 +371,17 @@ class Matcher:
     def open_groups(self) -> int:
         """How many partial matches are kept apart, and how many wait for a deadline."""
         return sum(map(len, self.groups)) + len(self.deadlines)
+
+
+def _scope_part(field: str, entities: Entities) -> Callable[[Event], Hashable | None]:
+    """What of an event is one part of its scope: the host, the canonical user, or a field."""
+    match field:
+        case "host":
+            return attrgetter("host")
+        case "user":
+            return entities.identity
+        case _:
+            return lambda event: event.fields.get(field)
 
 
 def _steps_upto(states: Sequence[State]) -> list[frozenset[int]]:

@@ -40,8 +40,9 @@ class Sources:
         if event.format not in self.sees:
             return True
         host = "" if anywhere else event.host
+        own = {event.format: event.time}  # its source's first record may be this one
         return any(
-            kinds <= sees and (first := self.first.get((host, format))) is not None and first <= since
+            kinds <= sees and (first := self.first.get((host, format), own.get(format))) is not None and first <= since
             for format, sees in self.sees.items()
         )
 

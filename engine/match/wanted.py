@@ -15,7 +15,7 @@ from .needs import needs
 
 def wanted(chain: Chain, steps: tuple[Step, ...]) -> frozenset[str]:
     """The fields that a chain's steps, counts and scope read; those read of captures are not among them."""
-    fields = {*LINEAGE, *(SCOPES.get(f, f) for f in (*chain.scope, *(chain.once_per or ())))} - {"host"}
+    fields = {*LINEAGE, *_told({*chain.scope, *(chain.once_per or ())})}
     for step in steps:
         for part in step.parts:
             for argument in part.arguments:
@@ -30,12 +30,17 @@ def wanted(chain: Chain, steps: tuple[Step, ...]) -> frozenset[str]:
             fields |= needs(exclusion.when)
     for position in chain.positions:
         for count in _counts(position.element):
-            fields |= {field.name for field in count.by}
+            fields |= _told({field.name for field in count.by})
             for measure in count.measures:
                 fields |= needs(measure.bound)
                 if measure.subject is not None:
                     fields |= needs(measure.subject)
     return frozenset(fields)
+
+
+def _told(names: set[str]) -> set[str]:
+    """The fields that tell one host, user or process from another, or that are named themselves."""
+    return {field for name in names - {"host", "process"} for field in SCOPES.get(name, (name,))}
 
 
 def _counts(element: Element) -> list[model.Counted]:

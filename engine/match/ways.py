@@ -20,6 +20,7 @@ from .novelty import Novelty
 from .readings import FieldOf, Reading, as_parent, looking_back
 from .siblings import kept_name
 from .watches import Watch
+from .wholes import key_of
 
 Key = tuple[Hashable, ...]
 
@@ -112,10 +113,8 @@ class Way:
             return "actor", None
         if slot == f"^{self.edge.position}" or (slot == START and self.source is None):
             return "time", None
-        if slot == "=host":
-            return "host", None
         if slot.startswith(("=", f"%{number}.")):
-            return "field", FieldOf(slot.removeprefix(f"%{number}.").removeprefix("="))
+            return "field", key_of(slot.removeprefix(f"%{number}.").removeprefix("="), self.entities)
         capture, _, field = slot.partition(".")
         if slot[0] not in "#@%^" and capture in captures and slot not in layout:
             return "field", FieldOf(field)
@@ -191,7 +190,5 @@ class Way:
                     yield (0 if at is None else before[at]) + self.edge.optional
                 case "time":
                     yield event.time
-                case "host":
-                    yield event.host
                 case _:  # "field", "led"
                     yield at(event, reading)

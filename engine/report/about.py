@@ -5,8 +5,8 @@ Called by `alert` for `entity` and `entities`, and for the lineage.
 
 from typing import Any
 
-from chainrun.dsl.model import Step
-from chainrun.dsl.types import Entity
+from chainrun.dsl.model import Field, Step
+from chainrun.dsl.types import Entity, ValueType
 
 from ..event import Event
 from ..process import Process
@@ -33,6 +33,19 @@ def about(step: Step, event: Event, process: Process | None, *, introduces: bool
     # what acts may be known by less than a process, or be none
     acting = [Entity.IDENTITY] if step.parts[0].kind.actor == "user" else [Entity.CONTAINER, Entity.INSTANCE]
     return next((named for entity in acting if (named := _named(event, NAMES[entity]))), {})
+
+
+def key(field: Field, event: Event, acting: Process | None) -> dict[str, Any]:
+    """What a step was counted by: a field's value, or what names the whole entity."""
+    match field:
+        case Field(type=ValueType.ENTITY, name="host"):
+            return {"host.name": event.fields.get("host.name", event.host)}
+        case Field(type=ValueType.ENTITY, name="user"):
+            return _named(event, NAMES[Entity.IDENTITY])
+        case Field(type=ValueType.ENTITY):
+            return _process(acting) if acting is not None else {}
+        case _:
+            return _named(event, (field.name,))
 
 
 def row(process: Process) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from chainrun.dsl.model import Analytic, Chain, Exclusion, Step
 from ..event import Event
 from ..match.automaton import SCOPES, Automaton
 from ..match.evidence import Match
+from ..match.keys import EntityKey
 from ..match.lineage import ancestry
 from ..process import Process
-from .about import about, plain, row
+from .about import about, key, plain, row
 from .absences import Interval, absences
 from .roles import Role, positive, roles, within
 
@@ -185,8 +186,8 @@ def encode(alert: Alert) -> bytes:
 
 def _scope(fields: tuple[str, ...], values: Hashable) -> dict[str, Any]:
     assert isinstance(values, tuple)
-    names = ("host.name" if f == "host" else SCOPES.get(f, f) for f in fields)
-    return dict(zip(names, values, strict=True))
+    names = ("host.name" if f == "host" else SCOPES.get(f, (f,))[0] for f in fields)
+    return dict(zip(names, (v.name if isinstance(v, EntityKey) else v for v in values), strict=True))
 
 
 def _steps(automaton: Automaton, match: Match, limit: int, raw: bool, *, proven: bool) -> Iterator[StepReport]:
@@ -224,7 +225,7 @@ def _seen(step: Step, match: Match, limit: int, raw: bool, *, introduces: bool) 
     count, cut = len(events), number in match.at_least
     entity: dict[str, Any] = {}
     if event is not None:
-        process = match.processes[number] if introduces else event.actor or match.processes[number]
+        process = match.processes[number] if introduces else _acting(step, event, match)
         entity = about(step, event, process, introduces=introduces)
     return StepReport(
         step=number,
@@ -242,8 +243,18 @@ def _seen(step: Step, match: Match, limit: int, raw: bool, *, introduces: bool) 
 def _by(counted: model.Counted, step: Step, match: Match) -> dict[str, Any]:
     """The values for which a step's events were counted."""
     event = match.witness.get(step.number)
-    fields = event.fields if event is not None else {}
-    return {field.name: plain(fields[field.name]) for field in counted.by if field.name in fields}
+    if event is None:
+        return {}
+    acting = _acting(step, event, match)
+    return {name: value for field in counted.by for name, value in key(field, event, acting).items()}
+
+
+def _acting(step: Step, event: Event, match: Match) -> Process | None:
+    """Who acted: not whom the step introduced, unless that is who acts, as an app that opens."""
+    process, introduced = match.processes[step.number], step.introduces
+    if introduced is None or introduced.field == step.parts[0].kind.actor:
+        return process or event.actor
+    return event.actor or process
 
 
 def _captures(automaton: Automaton, match: Match) -> dict[str, int]:

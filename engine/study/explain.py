@@ -15,7 +15,6 @@ from ..formats import load_formats
 from ..match.automaton import Automaton
 from ..match.compile import compile_chain
 from ..match.identity import HOUR
-from ..match.unsupported import unsupported
 from ..report.alert import stamp
 from ..report.duration import in_words
 from ..report.escape import escape
@@ -34,16 +33,7 @@ def explain(analytic: Analytic, paint: Paint | None = None) -> str:
     paint = paint or Paint(False)
     lines = [*_header(analytic, paint)]
     for chain in analytic.chains:
-        refusals = unsupported(chain)
-        lines.append("")
-        if refusals:
-            lines += [
-                paint(f"chain {chain.name}", "bold"),
-                *(f"  {escape(line)}" for line in chain.text.expandtabs(4).splitlines()),
-            ]
-            lines += ["", *(f"  not run yet: {escape(r.message)}" for r in refusals)]
-        else:
-            lines += _chain(analytic, chain, compile_chain(analytic, chain), paint)
+        lines += ["", *_chain(analytic, chain, compile_chain(analytic, chain), paint)]
     if analytic.parameters:
         lines += ["", paint("parameters", "bold"), *parameter_lines(analytic.parameters)]
     return "\n".join(lines) + "\n"

@@ -33,7 +33,9 @@ def captures(automaton: Automaton, step: Step) -> tuple[str, ...]:
 def entity(automaton: Automaton, slot: str) -> str:
     """What a slot holds: `` `child` ``, the process of step 3, the identity of `login`."""
     if slot[0] not in "#@":
-        return slot[1:] if slot[0] == "=" else f"`{slot.partition('.')[2] if slot[0] == '%' else slot}`"
+        name = slot.partition(".")[2] if slot[0] == "%" else slot.removeprefix("=")
+        whole = {"process": "acting process", "user": "user", "host": "host"}.get(name)
+        return whole or (name if slot[0] == "=" else f"`{name}`")
     number = int(slot[1:])
     capture = next((e.names[-1] for e in edges(automaton) if e.number == number and e.names), None)
     step = next(s for s in automaton.steps if s.number == number)

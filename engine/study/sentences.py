@@ -6,8 +6,8 @@ The links are read off the automaton's edges, so that what is said is what runs.
 from collections.abc import Iterable, Iterator
 
 from chainrun.dsl import model
-from chainrun.dsl.model import Measure, Step
-from chainrun.dsl.types import Entity
+from chainrun.dsl.model import Field, Measure, Step
+from chainrun.dsl.types import Entity, ValueType
 
 from ..match.automaton import Automaton, Count, Join
 from ..match.known import HOST
@@ -176,7 +176,7 @@ def how_often(automaton: Automaton, step: Step) -> str:
 
 
 def _counted(count: Count) -> str:
-    by = f", for each {' and '.join(f'`{f.name}`' for f in count.by)} on its own" if count.by else ""
+    by = f", for each {' and '.join(map(_key, count.by))} on its own" if count.by else ""
     measures = [m for m in count.measures if m.function != "count" or m.subject is not None]
     plain = [m for m in count.measures if m not in measures]
     many = "".join(f"{_bound(m)} " for m in plain) + "such events"
@@ -185,6 +185,13 @@ def _counted(count: Count) -> str:
         return f", and it ends a row of {many}, each {gap} after the one before{by}"
     said = "".join(f" {m}" if m.startswith("with") else f", {m}" for m in map(_measure, measures))
     return f", and in the {span(count.within)} up to it there are {many}{said}{by}"
+
+
+def _key(field: Field) -> str:
+    """What a count is kept by."""
+    if field.type is not ValueType.ENTITY:
+        return f"`{field.name}`"
+    return "acting process" if field.name == "process" else field.name
 
 
 def _measure(measure: Measure) -> str:

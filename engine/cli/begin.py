@@ -1,0 +1,33 @@
+"""A run as the command line begins it: what is wrong with a file that its options name is a sentence, exit code 3."""
+
+from collections.abc import Callable, Sequence
+
+from ..baseline import BaselineError
+from ..chains import Library
+from ..formats import FormatError
+from ..intake.inventory import InventoryError
+from ..report.escape import excerpt
+from ..run import Options, Run
+from .exits import UsageError
+
+_TOLD = 3  # faults of one file that are told; of an export of the wrong columns every line is one
+
+
+def begin(
+    library: Library,
+    inputs: Sequence[str],
+    options: Options,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Run:
+    """The run of these chains, ready to be iterated."""
+    try:
+        return Run(library.analytics, inputs, options, on_progress=on_progress)
+    except FormatError as error:
+        raise UsageError(_told(error.faults), "`chainrun formats`") from error
+    except (InventoryError, BaselineError) as error:
+        raise UsageError(_told(error.faults)) from error
+
+
+def _told(faults: Sequence[object]) -> str:
+    more = f"; and {len(faults) - _TOLD:,} more" if len(faults) > _TOLD else ""
+    return "; ".join(excerpt(fault, 300) for fault in faults[:_TOLD]) + more

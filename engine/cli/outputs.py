@@ -1,0 +1,51 @@
+"""The files that a command writes: never one that it reads, and what stands in the way is told in a sentence."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from ..intake.source import STANDARD_INPUT
+from ..report.escape import excerpt
+from .exits import UsageError
+
+
+def needs_spare(output: Path, read: Iterable[str | Path | None]) -> None:
+    """Refuses to write over a file that is read, by whatever name."""
+    try:
+        # a device or a pipe holds nothing that could be lost
+        is_read = output.is_file() and _identity(output) in {_identity(name) for name in read if name is not None}
+    except (OSError, ValueError) as error:
+        raise unwritable(output, error) from error
+    if is_read:
+        raise UsageError(f"`{excerpt(output, 200)}` is read by this run, and would be overwritten")
+
+
+def open_text(output: Path) -> TextIO:
+    """The file, emptied."""
+    try:
+        return output.open("w", encoding="utf-8", newline="\n")
+    except (OSError, ValueError) as error:
+        raise unwritable(output, error) from error
+
+
+def write(output: Path, data: bytes) -> None:
+    """Makes this the whole of the file."""
+    try:
+        output.write_bytes(data)
+    except (OSError, ValueError) as error:
+        raise unwritable(output, error) from error
+
+
+def unwritable(output: Path, error: Exception) -> UsageError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return UsageError(f"`{excerpt(output, 200)}` cannot be written: {reason.lower()}")
+
+
+def _identity(name: str | Path) -> tuple[int, int] | None:
+    """What a file is, however it is called; None for one that is not there."""
+    try:
+        status = os.fstat(0) if name == STANDARD_INPUT else Path(name).stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
