@@ -451,8 +451,8 @@ CODES: dict[str, Code] = {
     ),
     "C307": Code(
         "forms that do not fit into one another",
-        "`!`, `&`, `?`, `as`, `without prior` and repetition take a step or an alternative of steps. `!` stands\n"
-        "alone between arrows.",
+        "`!`, `&`, `?`, `as`, `without prior` and repetition take a step or an alternative of steps; `&` counts too,\n"
+        "`?`, `as` and `without prior` counts and repetitions. `!` stands alone between arrows.",
         "open -> (write & mount){3} within 5m",
         "open -> (write | mount){3} within 5m",
     ),
@@ -470,7 +470,8 @@ CODES: dict[str, Code] = {
     ),
     "C310": Code(
         "a group that is too large",
-        "`A & B & C & D`: up to four members may come in any order.",
+        "`A & B & C & D`: up to four members, each a step, an alternative of steps or a counted step, may come in any\n"
+        "order.",
         "(open & write & spawn & egress & mount) -> exit within 5m",
         "(open & write & spawn & egress) -> exit within 5m",
     ),

@@ -27,7 +27,8 @@ def format_tree(file: tree.File) -> str:
     rows = list(_rows(file))
     breaks = _breaks(rows, file.blanks)
     lines: list[str] = []
-    for row, after_blank, column in zip(rows, breaks, _columns(rows, breaks), strict=True):
+    columns = zip(_columns(rows, breaks), _value_columns(rows, breaks), strict=True)
+    for row, after_blank, column in zip(rows, breaks, columns, strict=True):
         if after_blank:
             lines.append("")
         if isinstance(row, tree.Comment):
@@ -156,6 +157,31 @@ def _columns(rows: Sequence[Row | tree.Comment], breaks: Sequence[bool]) -> list
     return [widths[block] for block in blocks]
 
 
+def _value_columns(rows: Sequence[Row | tree.Comment], breaks: Sequence[bool]) -> list[int]:
+    """For each row how wide the values are of the single values with descriptions that it stands among."""
+    widths: list[int] = [0]
+    runs: list[int] = []
+    for row, after_blank in zip(rows, breaks, strict=True):
+        value = _described(row)
+        if after_blank or not value:
+            widths.append(0)
+        widths[-1] = max(widths[-1], len(value))
+        runs.append(len(widths) - 1)
+        if not value:
+            widths.append(0)
+    return [widths[run] for run in runs]
+
+
+def _described(row: Row | tree.Comment) -> str:
+    """The value of a parameter that is a single one and has a description."""
+    match row:
+        case Row(
+            entry=tree.Parameter(value=tree.Duration() | tree.Number() | tree.Truth() | tree.Text() as value) as own
+        ):
+            return print_expression(value) if own.description is not None else ""
+    return ""
+
+
 def _head(entry: tree.Parameter | tree.KindDeclaration) -> str:
     if isinstance(entry, tree.KindDeclaration):
         return f"kind {entry.name.text}:"
@@ -165,7 +191,7 @@ def _head(entry: tree.Parameter | tree.KindDeclaration) -> str:
 # -- lines of an entry ----------------------------------------
 
 
-def _lines(entry: Entry, comments: Sequence[tree.Comment], column: int) -> list[str]:
+def _lines(entry: Entry, comments: Sequence[tree.Comment], column: tuple[int, int]) -> list[str]:
     units = list(_units(entry, column, inner=bool(comments)))
     held = _hold(units, comments)
     if comments and not _any_inside(held):
@@ -209,14 +235,15 @@ def _holder(units: Sequence[Unit], starts: Sequence[int], comment: tree.Comment)
     return last + 1 if comment.own_line and beyond and last + 1 < len(units) else last
 
 
-def _units(entry: Entry, column: int, inner: bool) -> Iterator[Unit]:
+def _units(entry: Entry, column: tuple[int, int], inner: bool) -> Iterator[Unit]:
+    """The units of an entry. `column`: how wide the heads, and the single values, of its block are."""
     match entry:
         case tree.Header():
             yield from _header(entry)
         case tree.Parameter():
-            yield from _parameter(entry, column, inner)
+            yield from _parameter(entry, *column, inner)
         case tree.KindDeclaration():
-            yield Unit(entry.span, _kind(entry, column))
+            yield Unit(entry.span, _kind(entry, column[0]))
         case tree.Chain():
             yield from _chain(entry, f"chain {entry.name.text}: " if entry.name else "", inner)
         case tree.Severity():
@@ -242,7 +269,7 @@ def _header(node: tree.Header) -> Iterator[Unit]:
     yield Unit(_last_character(node.span), "}")
 
 
-def _parameter(node: tree.Parameter, column: int, inner: bool) -> Iterator[Unit]:
+def _parameter(node: tree.Parameter, column: int, width: int, inner: bool) -> Iterator[Unit]:
     head = f"{_head(node).ljust(column)} = "
     description = quoted(node.description.text, node.description.quote) if node.description else ""
     if inner and isinstance(node.value, tree.WordSet | tree.MapValue):
@@ -262,7 +289,7 @@ def _parameter(node: tree.Parameter, column: int, inner: bool) -> Iterator[Unit]
     if not description:
         yield Unit(node.span, head + value)
         return
-    text = f"{head}{value}  {description}"
+    text = f"{head}{value.ljust(width)}  {description}"
     if len(text.rsplit("\n", 1)[-1]) > WIDTH:
         indent = 2 if "\n" in value else len(head) + 2
         text = f"{head}{value}\n{' ' * indent}{description}"

@@ -106,6 +106,8 @@ def _operation(node: tree.Binary | tree.Unary | tree.SetUnion | tree.SetDifferen
             return ["not ", expression(node.operand, 5)]
         case tree.Unary():
             return [node.op, " " if node.op == "not" else "", expression(node.operand, own)]
+        case tree.Binary(op="==" | "!=" | "<" | "<=" | ">" | ">="):
+            return Group([expression(node.left, 5), Nest(2, [Line(), node.op, " ", expression(node.right, 5)])])
         case tree.Binary() if own == _COMPARISON:
             return [expression(node.left, 5), f" {node.op} ", expression(node.right, 5)]
     # operators of one strength hang to the left: a row, not a staircase; sums and sets fill their lines

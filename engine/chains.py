@@ -63,6 +63,7 @@ def read_library(
         overrides = (load_site(site) if site is not None else overrides) + command_line(settings)
     except ChainError as error:
         errors.append(Faults(error.source, error.diagnostics))
+    is_site_known = not errors
     files, absent = chain_files(paths)
     errors.extend(absent)
     analytics: list[Analytic] = []
@@ -76,7 +77,7 @@ def read_library(
         except ChainError as error:
             errors.append(Faults(error.source, error.diagnostics))
             continue
-        if tuned and (never := untuned(analytic)):
+        if tuned and is_site_known and (never := untuned(analytic)):
             errors.append(Faults(source, never))
         if at is not None:
             advice += expired(exceptions_of(written), at)

@@ -66,7 +66,7 @@ class Engine:
         self.running = [Running(a, automaton, self.entities, self.novelty, reporting) for a, automaton in automata]
         self.alerts = 0
         self.now: int | None = None  # the time of the newest event
-        self.timer = Timer(max((r.identities.window for r in self.running), default=0))
+        self.timer = Timer(max((max(r.identities.window, r.matcher.window or 0) for r in self.running), default=0))
 
     @property
     def automata(self) -> tuple[Automaton, ...]:
@@ -82,15 +82,16 @@ class Engine:
     @property
     def kinds(self) -> frozenset[str] | None:
         """The kinds of event that can matter; None: all."""
-        if any(r.matcher.reads_every_event for r in self.running) or "event" in self.novelty.kinds:
+        # whether a source was there, to show that something did not happen, any of its records tells
+        if self.novelty.histories or any(r.matcher.reads_every_event or r.matcher.needs_proof for r in self.running):
             return None
-        return self.novelty.kinds.union(*(r.matcher.kinds for r in self.running))
+        return frozenset().union(*(r.matcher.kinds for r in self.running))
 
     def feed(self, event: Event) -> list[Alert]:
         """The alerts that this event completes, and those that came due before it: by the moment when they were
         complete, then by analytic, chain and scope."""
         # what is over by now is told as it was before this event said anything more
-        raised = [one for running in self.running for one in running.due(event.time)]
+        raised = [one for running in self.running if running.is_waiting for one in running.due(event.time)]
         self.lineage.place(event)
         self.files.learn(event)
         self.entities.learn(event)

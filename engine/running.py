@@ -13,14 +13,11 @@ from .event import Event
 from .match.automaton import Automaton
 from .match.entities import Entities
 from .match.evidence import Match, collect
-from .match.identity import Identities, Place
+from .match.identity import HOUR, Identities, Place
 from .match.matcher import Completion, Matcher
 from .match.novelty import Novelty
 from .report.alert import Alert, make_alert
-from .timer import Timer
-
-# State is swept this many times in the course of a window.
-SWEEPS = 8
+from .timer import SWEEPS, Timer
 
 # When an alert was complete, and the alert.
 Raised = tuple[int, Alert]
@@ -63,12 +60,18 @@ class Running:
         self.window = chain.once_within if chain.once_within is not None else chain.within
         self.identities = self._identities()
         self.suppressed: dict[str, Identities] = {}  # by reason
-        self.sweep = Timer(max(self.identities.window // SWEEPS, 1))
+        self.sweep = Timer(max((chain.within or HOUR) // SWEEPS, 1))
+        self.forget = Timer(max(self.identities.window // SWEEPS, 1))
         self.open: dict[Place, _Open] = {}
         self.closing: deque[tuple[int, Place]] = deque()
 
     def _identities(self) -> Identities:
         return Identities(self.window, inherited=self.automaton.chain.once_per is None)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything waits for nothing but a time."""
+        return bool(self.matcher.deadlines.queue or self.closing)
 
     def due(self, now: int) -> Iterator[Raised]:
         """The alerts that wait for nothing but a time before `now`: of absences, and second editions."""
@@ -83,6 +86,7 @@ class Running:
         if matcher.reads_every_event or not event.kinds.isdisjoint(matcher.kinds):
             if self.sweep.is_due(now):
                 matcher.expire(now)
+            if self.forget.is_due(now):
                 for identities in (self.identities, *self.suppressed.values()):
                     identities.expire(now)
             completions = matcher.feed(event)

@@ -22,7 +22,7 @@ def holders(engine: Engine) -> Iterator[tuple[object, tuple[str, ...]]]:
     for _, history in sorted(engine.novelty.histories.items()):
         yield history, ("last",)
     for running in engine.running:
-        yield running, ("sweep", "open", "closing", "suppressed")
+        yield running, ("sweep", "forget", "open", "closing", "suppressed")
         yield running.identities, ("until", "later")
         matcher = running.matcher
         yield matcher, ("newest", "groups", "indices", "suppressed", "counts")
@@ -30,9 +30,9 @@ def holders(engine: Engine) -> Iterator[tuple[object, tuple[str, ...]]]:
         for test in matcher.tests.values():
             yield test, ("excepted",)
         for watch in matcher.watches:
-            yield watch, ("marks", "log")
+            yield watch, ("marks", "log", "sweep")
         for counter in matcher.counters:
-            yield counter, ("tallies", "kept")
+            yield counter, ("tallies", "kept", "sweep")
         for way in matcher.each_way():
             yield way, ("excepted", "excepted_at")
 

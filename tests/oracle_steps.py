@@ -254,6 +254,8 @@ class Steps(Conditions):
                         source = taken.introduced if acts(way.step) else taken.actor
                         known = source is not None and first.actor is not None
                         cause = source in self.line(first.actor) if known else None
+                        if actor_field(first.step) == "user" and actor_field(way.step) != "user":
+                            cause = False  # a process makes nobody sign in
                     if self.may_be(way.step, self.tests(taken, (), way.names), cause):
                         return True
         return False

@@ -53,6 +53,8 @@ def _is_plain(node: object, events: list[Event]) -> bool:
             introduces = node.kind.introduces
             known = introduces is None or introduces.field in ("process", "file.path")
             return known and node.kind.actor in (None, "user", *PROCESSES)
+        case model.Field() | model.CaptureField():
+            return not node.name.startswith("labels.")  # of whatever type
         case model.Call():
             return node.function in FUNCTIONS
         case model.Binary():

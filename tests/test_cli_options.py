@@ -415,3 +415,11 @@ def test_records_of_another_shape_are_told_apart(here: Path, chainrun: Command) 
     code, out, err = chainrun("t.chain", "mixed.jsonl", "--updates", "--show-suppressed", "--allow-unproven")
     assert (code, len(alerts(out))) == (Exit.OK, 1)
     assert "formats  evtx 3, zeek-json 1" in err
+
+
+def test_a_site_file_that_is_wrong_is_one_fault(here: Path, chainrun: Command) -> None:
+    """Nothing of it was set, and that is no fault of the parameters."""
+    (here / "chainrun.toml").write_text('[t]\nTimeWindow = "10m"\n[[t.except]]\nreason = "x"\n')
+    code, out, err = chainrun("t.chain", "hit.jsonl", "--require-tuned")
+    assert (code, out, err.count("error[")) == (Exit.WRONG_CHAIN, "", 1)
+    assert "error[C508]" in err

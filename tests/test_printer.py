@@ -54,12 +54,29 @@ open(UserApps) as app
 except "managed installs" when child.process.name == "installer" and app.process.name == "Self Service"
 """
 
+COUNTED = """\
+connect(External, port: HttpPorts, actor: not UserProcessBaseline)
+    where new(process.executable among connect in Baseline) as first
+  -> connect(External, port: HttpPorts) by first
+      {sum source.bytes > HighVolume,
+       share(source.bytes > destination.bytes * LowResponse) > 80%
+       in TimeWindow by destination.ip, destination.port} as flood
+  -> (write
+       where file.extension in { js, vbs, hta, ps1, scpt }
+         and file.directory in TemporaryDirectories)
+      {distinct file.path >= MinimumOfPaths in TimeWindow}
+  ~>[1h..] accept(knock.source.ip, port: WatchedPorts) as shake
+      without prior accept(knock.source.ip, port: shake.destination.port) in FirstIn
+  within TimeWindow
+"""
+
 CANONICAL = [
     SHIPPED,
     "TimeWindow = 15m\nUserPaths  = { ~/Downloads, /tmp }\n\nopen -> write(UserPaths) -> egress within TimeWindow\n",
     "kind persist:    write(LaunchPaths)\nkind scriptdrop: write where file.extension in { js, vbs }\n",
     "chain one: open -> write within 5m\n\nchain two: open -> ( -> write & ~> mount ) within 5m\n",
     'open\n\ntest "a" raises 1 {\n  0s  open   Safari   pid=10\n}\ntest "b" raises 0 { … }\n',
+    COUNTED,
     "# alone\n",
     "",
     "A = {\n  a,  # first\n  # second is next\n  b,\n}  # end\n\nopen\n",

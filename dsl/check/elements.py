@@ -1,8 +1,8 @@
 """What stands at one position of a chain: steps, groups, alternatives, repetitions, counts, absences.
 
 `!`, `&`, `as`, `without prior`, repetition and counting take steps or alternatives of steps, however nested; `as`,
-`without prior` and `?` also what is repeated or counted. What may stand in what is one table here; everything else that
-could be wrong with an element is in the function of its name.
+`without prior` and `?` also what is repeated or counted, `&` what is counted. What may stand in what is one table here;
+everything else that could be wrong with an element is in the function of its name.
 """
 
 from chainrun.dsl import model, tree
@@ -59,6 +59,10 @@ _TAKES: dict[type[tree.Node], str] = {
     tree.Captured: "`as`",
     tree.All: "`&`",
     tree.Either: "`|`",
+}
+_FITS: dict[type[tree.Node], str] = {
+    tree.All: "a step, an alternative of steps or a counted step stands here",
+    tree.Either: "",
 }
 
 
@@ -167,7 +171,7 @@ class Elements:
                     "C307",
                     f"{_TAKES[outer]} cannot be put on {_NAMES[type(odd)]}",
                     odd.span,
-                    "one step, or an alternative of steps, stands here" if outer is not tree.Either else "",
+                    _FITS.get(outer, "one step, or an alternative of steps, stands here"),
                     also=(Label(node.span, f"{_TAKES[outer]} takes all of this"),) if odd is not inner else (),
                     helps=("`!` stands alone between arrows: `A -> !B -> C`",) if isinstance(odd, tree.Absent) else (),
                 )

@@ -100,13 +100,18 @@ class Capture:
     def noun(self) -> str:
         introduced = self.introduced
         if introduced is not None:
-            return f"a {introduced.entity}" if introduced.entity[0] not in "aeiou" else f"an {introduced.entity}"
+            return an(introduced.entity)
         kinds = " or ".join(dict.fromkeys(k.name for kinds in self.kinds or () for k in kinds))
         return f"what `{kinds}` matched, which introduces nothing"
 
 
 def _introduced(kinds: tuple[model.Kind, ...]) -> model.Introduced | None:
     return next((k.introduces for k in kinds if k.introduces is not None), None)
+
+
+def an(noun: str) -> str:
+    """`a process`, `an instance`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def actor_of(kinds: tuple[model.Kind, ...]) -> Entity | None:

@@ -9,7 +9,7 @@ from chainrun.dsl.vocabulary import ACTOR_ENTITIES
 
 from .conditions import condition
 from .patterns import pattern, warn_of_emptiness
-from .scope import Capture, Scope
+from .scope import Capture, Scope, an
 
 ORIGINS = frozenset({Entity.CONTAINER, Entity.INSTANCE})  # entities that have an address of their own
 
@@ -149,14 +149,10 @@ def _can_act(node: tree.Link, capture: Capture, kind: model.Kind, scope: Scope) 
         actor = ACTOR_ENTITIES.get(kind.actor or "")
         scope.faults.error(
             "C219",
-            f"`{kind.name}` is never by {_a(subject)}",
+            f"`{kind.name}` is never by {an(subject)}",
             node.span,
-            f"`{capture.name}` is {_a(subject)}; `{kind.name}` is done by {_a(actor) if actor else 'something else'}",
+            f"`{capture.name}` is {an(subject)}; `{kind.name}` is done by {an(actor) if actor else 'something else'}",
             also=(Label(capture.span, "captured here"),),
         )
         return False
     return True
-
-
-def _a(entity: Entity) -> str:
-    return f"{'an' if entity[0] in 'aeiou' else 'a'} {entity}"

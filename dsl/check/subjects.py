@@ -15,7 +15,7 @@ from chainrun.dsl.source import Span
 from chainrun.dsl.types import ACTORS, Entity
 from chainrun.dsl.vocabulary import ACTOR_ENTITIES
 
-from .scope import Scope, actor_of
+from .scope import Scope, actor_of, an
 
 CAUSAL = frozenset({"->", "->?"})
 
@@ -61,7 +61,7 @@ def check_until(positions: tuple[model.Position, ...], until: model.Step, scope:
         "C314",
         f"`{kind.name}` never ends this chain",
         until.span,
-        f"it is done by {_a(actor)}, and the chain is about {' or '.join(map(_a, entities))}" if actor else "",
+        f"it is done by {an(actor)}, and the chain is about {' or '.join(map(an, entities))}" if actor else "",
         notes=("without a link, `until` takes what the chain's subject itself does",),
         helps=(f"link it: `until {kind.name} of {named}`",) if about else (),
     )
@@ -180,7 +180,7 @@ def _report_mixed(either: model.Either, hop: model.Hop, scope: Scope) -> None:
         step = _introducing(member)
         entity = _introduced(step) if step is not None else None
         name = (step or _leaves(member)[0]).kind
-        says.append(f"`{name}` introduces {_a(entity)}" if entity else f"`{name}` introduces nothing that acts")
+        says.append(f"`{name}` introduces {an(entity)}" if entity else f"`{name}` introduces nothing that acts")
     scope.faults.error(
         "C220",
         "the branches of this alternative introduce different things",
@@ -234,9 +234,9 @@ def _report(part: model.Part, hop: model.Hop, subject: Subject, scope: Scope) ->
     actor = ACTOR_ENTITIES.get(kind.actor or "")
     scope.faults.error(
         "C219",
-        f"`{kind.name}` cannot be caused by {_a(subject.entity)}",
+        f"`{kind.name}` cannot be caused by {an(subject.entity)}",
         part.span,
-        f"it is done by {_a(actor)}" if actor else "",
+        f"it is done by {an(actor)}" if actor else "",
         also=also,
         fix=Fix(_arrow(hop), "~>", "let it merely come later, whoever acts"),
     )
@@ -244,7 +244,3 @@ def _report(part: model.Part, hop: model.Hop, subject: Subject, scope: Scope) ->
 
 def _arrow(hop: model.Hop) -> Span:
     return Span(hop.span.start, hop.span.start + len(hop.arrow))
-
-
-def _a(entity: Entity) -> str:
-    return f"{'an' if entity[0] in 'aeiou' else 'a'} {entity}"

@@ -13,12 +13,14 @@ from typing import Any
 from chainrun.dsl.model import Measure, Step, StepExclusion
 
 from ..event import Event
+from ..timer import SWEEPS, Timer
 from .automaton import Count, Join
 from .conditions import compile_condition, reads
 from .entities import Entities
+from .equality import is_number
 from .exclusions import applies
 from .expressions import compile_number, compile_value
-from .fields import Reader, Rename, Slots, Test, no_captures, unchanged
+from .fields import Reader, Rename, Slots, Test, hashable, no_captures, unchanged
 from .joining import Offer, offer
 from .novelty import Novelty
 from .readings import Reading, as_parent, looking_back
@@ -50,6 +52,7 @@ class Counter:
         self.novelty = novelty
         self.span = _span(count)
         self.keep = self.span + (window or 0)
+        self.sweep = Timer(self.keep // SWEEPS)
         self.offers = [[offer(join, entities) for join in joins] for _, joins, _, _ in count.steps]
         self.nobody = [offer(nobody, entities) if nobody is not None else None for _, _, nobody, _ in count.steps]
         self.by = [key_of(field.name, entities) for field in count.by]
@@ -109,6 +112,8 @@ class Counter:
         return tuple(read(event, ()) for read in self._measures[reading.by_parent])
 
     def expire(self, now: int) -> None:
+        if not self.sweep.is_due(now):
+            return
         horizon = now - self.keep
         for place, tally in list(self.tallies.items()):
             tally.trim(horizon)
@@ -158,9 +163,9 @@ class CountTest:
         needed = 0
         for value, (holds, bound) in zip(tally.values, self.bounds, strict=True):
             limit = bound(event, before)
-            if limit is None or not holds(value, limit):
+            if not is_number(limit) or not holds(value, limit):
                 return None
-            needed = int(limit) + (holds is gt)
+            needed = int(max(0, min(limit, LONGEST_RUN))) + (holds is gt)
         return tally.moment(needed)
 
     def _gather(self, scope: Hashable, by: tuple[Hashable, ...], before: tuple[Any, ...]) -> Tally | Cadence:
@@ -205,7 +210,8 @@ def _measure(measure: Measure, rename: Rename, novelty: Novelty, slot_of: Slots)
         return lambda event, values: True
     if measure.function in ("count", "share"):
         return compile_condition(measure.subject, slot_of, rename, novelty)
-    return (compile_number if measure.function == "sum" else compile_value)(measure.subject, slot_of, rename)
+    read = (compile_number if measure.function == "sum" else compile_value)(measure.subject, slot_of, rename)
+    return lambda event, values: hashable(read(event, values))
 
 
 def wanted_values(

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 import msgspec
 from chainrun.dsl import model
-from chainrun.dsl.model import Chain, Hop
+from chainrun.dsl.model import Chain, Hop, Step
+from chainrun.dsl.vocabulary import vocabulary
 
 from .automaton import LEVEL, START, Absence, Count, Edge
 from .exclusions import settled
-from .known import Book, Exit, Known, Leaf, leaves
+from .known import CAUSAL, Book, Exit, Known, Leaf, actor_entity, introduces_actor, leaves
 from .linking import Arrow, Linking
 from .liveness import Draft
 from .needs import reads
@@ -119,6 +120,14 @@ class Edges:
         if until is not None:
             yield until
 
+    @staticmethod
+    def could_cause(absent: Step, arrow: Hop | None, step: Step) -> bool:
+        """Whether what an absent step brings can cause the step at all: a process makes nobody sign in."""
+        entity = absent.introduces.entity if introduces_actor(absent) and absent.introduces else actor_entity(absent)
+        if arrow is None or arrow.arrow not in CAUSAL or entity is None:
+            return True
+        return all(vocabulary().can_cause(entity, part.kind) for part in step.parts)
+
     def until(self, known: Known) -> Absence | None:
         return self.linking.until(self.chain.until, known) if self.chain.until is not None else None
 
@@ -132,6 +141,8 @@ class Edges:
                 limit = hop.most if hop is not None and hop.most is not None else self.chain.within
                 assert limit is not None  # the checker asks for one
                 for absent in leaves(pending.absent.element) or ():
+                    if not self.could_cause(absent.step, absent.hop or arrow, leaf.step):
+                        continue
                     yield self.linking.leading(absent.step, absent.hop or arrow, limit)
         for prior in way.priors:
             yield self.linking.prior(prior.prior, after, prior.look_back)

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from ..event import Event
 from ..process import Process
 from .groups import Group, Interval, Node
-from .tallies import Seen
+from .tallies import Log, Seen
 
 
 class Match:
@@ -88,18 +88,23 @@ class _Walk:
         self.groups: dict[int, Group] = {}
         self.queue: list[tuple[int, int]] = []
         self.seen: set[int] = set()
+        self.counts: dict[int, tuple[Log, set[tuple[int, int]]]] = {}
 
     def record(self, event: Event, number: int) -> None:
         self.events.setdefault(number, {})[event.order] = event
 
     def count(self, seen: Seen) -> None:
-        """Record what a count rested on."""
-        entries, cut = seen.events()
-        for event, numbers, _ in entries:
-            for number in numbers:
-                self.record(event, number)
-            if cut:
-                self.cut.update(numbers)
+        """Note what a count rested on; the moments of one count are read together."""
+        self.counts.setdefault(id(seen.log), (seen.log, set()))[1].add((seen.end, seen.size))
+
+    def _read_counts(self) -> None:
+        for log, moments in self.counts.values():
+            entries, is_cut = log.seen(moments)
+            for event, numbers, _ in entries:
+                for number in numbers:
+                    self.record(event, number)
+                if is_cut:
+                    self.cut.update(numbers)
 
     def is_alive(self, node: Node) -> bool:
         return self.horizon is None or node.start >= self.horizon
@@ -145,3 +150,4 @@ class _Walk:
                     if self.is_alive(node):
                         self.visit(node)
                 done = max(done, interval.hi)
+        self._read_counts()

@@ -49,6 +49,20 @@ ROWS: dict[str, Row] = {
 }
 
 
+class Opaque:
+    """Stands in keys for an object or a nested list of a record: it is there, and equal to nothing."""
+
+
+OPAQUE = Opaque()
+
+
+def hashable(value: Any) -> Any:
+    """A value as it may stand in a key."""
+    if isinstance(value, tuple):
+        return tuple(map(hashable, value))
+    return OPAQUE if isinstance(value, dict | list) else value
+
+
 def unchanged(name: str) -> str:
     """The renaming that renames nothing."""
     return name

@@ -35,6 +35,7 @@ class Node:
     start    the latest possible start of any match that ends here
     via      the earlier node with the latest start, of those the latest: following it gives a tightest witness
     process  whom the step introduced, else who acted
+    begins   a match begins here, whatever else it can follow
     interior one of a repetition's events that is not its last: evidence, and no witness
     loose    the tightest way here is not known to be linked
     unproven what must not have happened on that way is not known for want of records
@@ -43,6 +44,7 @@ class Node:
 
     __slots__ = (
         "before",
+        "begins",
         "cut",
         "event",
         "implicit",
@@ -74,6 +76,7 @@ class Node:
         self.before: list[Interval] = []
         self.cut = False
         self.via: Node | None = None
+        self.begins = False
         self.loose = False
         self.unproven = False
         self.seen: Seen | None = None
@@ -85,6 +88,8 @@ class Node:
         else:
             self.cut = True
         via = self.via
+        if self.begins:
+            return  # no start is later than its own
         if via is None or best.start > via.start or (best.start == via.start and self._is_tighter(best, loose)):
             self.via = best
             self.start = best.start

@@ -16,6 +16,7 @@ from .automaton import LEVEL, Automaton, Edge, State
 from .conditions import Test, compile_condition, reads
 from .entities import NEEDS, Entities
 from .exclusions import applies
+from .fields import OPAQUE, hashable
 from .groups import Group, Interval, Node, Path
 from .novelty import Novelty
 from .readings import Reading, StepTest
@@ -65,7 +66,7 @@ class Matcher:
         self.novelty = novelty
         self.counts = {step.number: Counts() for step in automaton.steps}
         self._scope = tuple(_scope_part(field, entities) for field in automaton.chain.scope)
-        self.newest: int | None = None
+        self.newest: dict[Hashable, int] = {}  # time by scope: no host is late for what another's clock says
         states = automaton.states
         tests: dict[int, StepTest] = {}
         tools = Tools(self.window, entities, novelty)
@@ -101,6 +102,7 @@ class Matcher:
         self.kinds = frozenset(k for t in every for k in t.kinds).union(
             *(NEEDS.get(entity, ()) for entity in asked([automaton]) if entity is not None)
         )
+        self.needs_proof = any(not watch.certain for watch in self.watches)
         self.reads_every_event = any(t.is_open or not t.kinds for t in every) or bool(self.deadlines.watches)
 
     def _index(self, edge: Edge, source: State | None) -> int | None:
@@ -122,9 +124,11 @@ class Matcher:
         scope = self._scope_of(event)
         if scope is None:
             return []
-        is_late = self.newest is not None and event.time < self.newest
-        if not is_late:
-            self.newest = event.time
+        is_late = False
+        if self.watches:
+            is_late = event.time < self.newest.get(scope, event.time)
+            if not is_late:
+                self.newest[scope] = event.time
         readings: dict[int, list[Reading]] = {}
         for number, test in self.tests.items():
             found = list(test.readings(event))
@@ -175,7 +179,7 @@ class Matcher:
         values = []
         for read in self._scope:
             value = read(event)
-            if value is None or value == "":
+            if value is None or value == "" or value is OPAQUE:
                 return None
             values.append(value)
         return tuple(values)
@@ -215,6 +219,7 @@ class Matcher:
         if first is not False:
             node = nodes[place] = Node(event, step, event.time, reading.implicit, reading.process, way.interior)
             node.seen = seen
+            node.begins = True
             node.unproven = first is None or self.novelty.doubted == event.order
 
     def _continue(
@@ -351,6 +356,9 @@ class Matcher:
             watch.expire(now)
         for counter in self.counters:
             counter.expire(now)
+        reach = self.window or 0
+        # of whoever is silent nothing need be known, and a stamp from the future must not make all else late
+        self.newest = {scope: at for scope, at in self.newest.items() if now - reach <= at <= now + reach}
         if self.window is None:
             return
         horizon = now - self.window
@@ -381,7 +389,7 @@ def _scope_part(field: str, entities: Entities) -> Callable[[Event], Hashable | 
         case "user":
             return entities.identity
         case _:
-            return lambda event: event.fields.get(field)
+            return lambda event: hashable(event.fields.get(field))
 
 
 def _steps_upto(states: Sequence[State]) -> list[frozenset[int]]:

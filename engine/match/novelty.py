@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from chainrun.dsl.model import New
 
 from ..event import Event
-from .fields import Reader, Rename, Test, Values, reader, unchanged
+from .fields import OPAQUE, Reader, Rename, Test, Values, hashable, reader, unchanged
 from .sources import Sources
 
 Question = tuple[str, tuple[str, ...]]  # kind, fields
@@ -111,5 +111,5 @@ class Novelty:
 
 def combination(readers: tuple[Reader, ...], event: Event) -> tuple[Hashable, ...] | None:
     """The values of an event, or None where one is missing."""
-    values = tuple(read(event, ()) for read in readers)
-    return None if any(value is None or isinstance(value, dict | list) for value in values) else values
+    values = tuple(hashable(read(event, ())) for read in readers)
+    return None if any(value is None or value is OPAQUE for value in values) else values

@@ -17,7 +17,7 @@ from ..process import Process
 from .conditions import Test, compile_condition, members, reads
 from .entities import Entities
 from .exclusions import applies
-from .fields import Reader, Rename, Slots, no_captures, reader, unchanged
+from .fields import Reader, Rename, Slots, hashable, no_captures, reader, unchanged
 from .known import HOST
 from .novelty import Novelty
 from .raw import read_raw
@@ -55,19 +55,6 @@ def as_parent(name: str) -> str:
     return f"process.parent.{name[8:]}" if name.startswith("process.") else name
 
 
-class Opaque:
-    """Stands in a live key for an object or a nested list of a record: it is there, and equal to nothing."""
-
-
-OPAQUE = Opaque()
-
-
-def _hashable(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_hashable, value))
-    return OPAQUE if isinstance(value, dict | list) else value
-
-
 class FieldOf:
     """A field of a step's event, as the step reads it."""
 
@@ -81,7 +68,7 @@ class FieldOf:
             self.of_parent = reader(as_parent(name))
 
     def __call__(self, event: Event, reading: Reading) -> Any:
-        return _hashable((self.of_parent if reading.by_parent else self.own)(event, ()))
+        return hashable((self.of_parent if reading.by_parent else self.own)(event, ()))
 
 
 class StepTest:

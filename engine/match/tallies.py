@@ -7,9 +7,9 @@ queue, since the interval only moves on.
 The events themselves are kept as evidence, apart from what is measured; of a flood only the newest.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right
 from collections import deque
-from operator import itemgetter
+from collections.abc import Iterable
 from typing import Any
 
 from chainrun.dsl.model import Measure
@@ -39,11 +39,7 @@ class Seen:
     def is_loose(self) -> bool:
         """Whether it rests on events that are not known to be linked."""
         loose = self.log.loose
-        return bool(loose) and any(event.order in loose for event, _, _ in self.events()[0])
-
-    def events(self) -> tuple[list[Entry], bool]:
-        """The events, and whether there were more."""
-        return self.log.seen(self.end, self.size)
+        return bool(loose) and any(e.order in loose for e, _, _ in self.log.seen([(self.end, self.size)])[0])
 
 
 class Log:
@@ -80,16 +76,22 @@ class Log:
 
     def trim(self, before: int) -> None:
         """Forget the events before a moment."""
-        self._forget(bisect_left(self.entries, before, key=lambda entry: entry[0].time))
+        self._forget(bisect_left(self.entries, before, key=_time))
 
     def _forget(self, count: int) -> None:
         del self.entries[:count]
         self.first += count
 
-    def seen(self, end: int, size: int) -> tuple[list[Entry], bool]:
-        """`size` events up to the one before `end`."""
-        lo = end - size - self.first
-        return self.entries[max(lo, 0) : end - self.first], lo < 0
+    def seen(self, moments: Iterable[tuple[int, int]]) -> tuple[list[Entry], bool]:
+        """The events of several moments (end, size), each once, and whether some are forgotten: `size` events up to the
+        one before `end`."""
+        chosen: list[Entry] = []
+        done, is_cut = self.first, False
+        for begin, end in sorted((end - size, end) for end, size in moments):
+            is_cut = is_cut or begin < self.first
+            chosen += self.entries[max(begin, done) - self.first : max(end - self.first, 0)]
+            done = max(done, end)
+        return chosen, is_cut
 
 
 class Tally(Log):
@@ -106,10 +108,11 @@ class Tally(Log):
         if self.is_counted(event, number):
             return
         window, now = self.window, event.time
-        if window and window[-1][0] > now:  # late
-            self._insert(now, measured)
-        else:
-            window.append((now, measured))
+        after: list[Measured] = []
+        while window and window[-1][0] > now:  # it is late
+            after.append(window.pop())
+        window.append((now, measured))
+        window.extend(reversed(after))
         for held, value in zip(self.aggregates, measured, strict=True):
             held.add(value)
         horizon = window[-1][0] - self.within
@@ -118,11 +121,6 @@ class Tally(Log):
             for held, value in zip(self.aggregates, gone, strict=True):
                 held.drop(value)
         self.append((event, [number], 0))
-
-    def _insert(self, at: int, measured: tuple[Any, ...]) -> None:
-        ordered = list(self.window)
-        insort(ordered, (at, measured), key=itemgetter(0))
-        self.window = deque(ordered)
 
     @property
     def values(self) -> list[Any]:
@@ -168,18 +166,37 @@ class Cadence(Log):
         """What a run of `count` rests on now."""
         return Seen(self, count)
 
-    def seen(self, end: int, size: int) -> tuple[list[Entry], bool]:
-        """The events of every run of `size` that ends in the one before `end`."""
-        entries = self.entries[: end - self.first]
-        chosen = {len(entries) - 1}
-        layer = [entries[-1][0].time]
-        for length in range(size - 1, 0, -1):
-            held = [
-                i
-                for i, (event, _, run) in enumerate(entries)
-                if run >= length and any(at - self.longest <= event.time <= at - self.shortest for at in layer)
-            ]
-            chosen.update(held)
-            layer = sorted({entries[i][0].time for i in held})
-        begin = entries[-1][0].time - self.longest * (size - 1)
-        return [entries[i] for i in sorted(chosen)], self.cut is not None and self.cut >= begin
+    def seen(self, moments: Iterable[tuple[int, int]]) -> tuple[list[Entry], bool]:
+        """The events of every run of `size` that ends in the one before an `end`."""
+        entries, chosen, is_cut = self.entries, set[int](), False
+        ends: dict[int, set[int]] = {}
+        for end, size in moments:
+            if end > self.first:
+                ends.setdefault(size, set()).add(end - 1 - self.first)
+            else:
+                is_cut = True
+        for size, held in ends.items():
+            chosen |= held
+            begin = entries[min(held)][0].time - self.longest * (size - 1)
+            is_cut = is_cut or (self.cut is not None and self.cut >= begin)
+            for length in range(size - 1, 0, -1):
+                times = sorted({entries[i][0].time for i in held})
+                held = {i for i in self._before(times) if entries[i][2] >= length}
+                chosen |= held
+        return [entries[i] for i in sorted(chosen)], is_cut
+
+    def _before(self, times: list[int]) -> Iterable[int]:
+        """The places of the events that lie one interval before any of these."""
+        if not times:
+            return
+        lo = bisect_left(self.entries, times[0] - self.longest, key=_time)
+        hi = bisect_right(self.entries, times[-1] - self.shortest, key=_time)
+        for place in range(lo, hi):
+            at = self.entries[place][0].time
+            next_one = bisect_left(times, at + self.shortest)
+            if next_one < len(times) and times[next_one] <= at + self.longest:
+                yield place
+
+
+def _time(entry: Entry) -> int:
+    return entry[0].time

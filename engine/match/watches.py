@@ -15,6 +15,7 @@ from itertools import product
 from typing import Any
 
 from ..event import Event
+from ..timer import SWEEPS, Timer
 from .automaton import Absence
 from .conditions import Test
 from .entities import Entities
@@ -47,6 +48,7 @@ class Watch:
         self.novelty = novelty
         self.sources = novelty.sources
         self.keep = absence.limit if absence.limit is not None else window
+        self.sweep = Timer((self.keep or 0) // SWEEPS)
         self.slots = absence.slots
         # what has no kind but what its fields make of it must have the fields
         self.plain = all(part.base == "event" for part in absence.step.parts)
@@ -139,7 +141,7 @@ class Watch:
 
     def expire(self, now: int) -> None:
         """Forget what nobody looks back to any more."""
-        if self.keep is None:
+        if self.keep is None or not self.sweep.is_due(now):
             return
         horizon = now - self.keep
         if self.marks is not None:

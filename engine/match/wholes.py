@@ -11,7 +11,8 @@ from collections.abc import Callable, Hashable
 from ..event import Event
 from ..process import Process
 from .entities import Entities
-from .readings import OPAQUE, FieldOf, Reading
+from .fields import OPAQUE
+from .readings import FieldOf, Reading
 
 KeyOf = Callable[[Event, Reading], Hashable]
 

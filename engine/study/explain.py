@@ -44,7 +44,9 @@ def parameter_lines(parameters: tuple[Parameter, ...]) -> list[str]:
     width = max((len(p.name) for p in parameters), default=0)
     lines = []
     for parameter in parameters:
-        origin = "" if parameter.origin == "default" else f"  from {parameter.origin}; by default {parameter.default}"
+        origin = "" if parameter.origin == "default" else f"  from {parameter.origin}"
+        if parameter.value != parameter.default:
+            origin += f"; by default {parameter.default}"
         lines.append(f"  {parameter.name:<{width}}  {parameter.type.value:<11}  {parameter.value}{origin}")
         if parameter.description:
             lines.append(f"  {'':<{width}}  {'':<11}  {parameter.description}")

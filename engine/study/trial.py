@@ -54,18 +54,22 @@ def trials(
     `aliases`: the site's, of users."""
     known = formats if formats is not None else load_formats()
     for test in analytic.tests:
-        yield tried(analytic, test, known, aliases)
+        yield tried(analytic, test, known, aliases=aliases)
     for case in cases(analytic):
         if isinstance(case.test, ChainError):
             what = [f"{d.message}: {d.labels[0].message}".rstrip(": ") for d in case.test.diagnostics]
             line = case.test.source.position(case.test.diagnostics[0].span.start)[0]
             yield Result(case.title, case.file, line, tuple(what))
         else:
-            yield tried(analytic, case.test, known, aliases, case.file)
+            yield tried(analytic, case.test, known, case.file, aliases)
 
 
 def tried(
-    analytic: Analytic, test: Test, formats: tuple[Format, ...], aliases: again.Aliases, file: str | None = None
+    analytic: Analytic,
+    test: Test,
+    formats: tuple[Format, ...],
+    file: str | None = None,
+    aliases: again.Aliases = again.NO_ALIASES,
 ) -> Result:
     """The result of one test. `file`: where it stands, if not in the analytic's own file."""
     story = tell(analytic, test, formats)
