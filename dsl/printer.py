@@ -27,7 +27,8 @@ def format_tree(file: tree.File) -> str:
     rows = list(_rows(file))
     breaks = _breaks(rows, file.blanks)
     lines: list[str] = []
-    columns = zip(_columns(rows, breaks), _value_columns(rows, breaks), strict=True)
+    heads = _columns(rows, breaks)
+    columns = zip(heads, _value_columns(rows, breaks, heads), strict=True)
     for row, after_blank, column in zip(rows, breaks, columns, strict=True):
         if after_blank:
             lines.append("")
@@ -157,29 +158,27 @@ def _columns(rows: Sequence[Row | tree.Comment], breaks: Sequence[bool]) -> list
     return [widths[block] for block in blocks]
 
 
-def _value_columns(rows: Sequence[Row | tree.Comment], breaks: Sequence[bool]) -> list[int]:
-    """For each row how wide the values are of the single values with descriptions that it stands among."""
-    widths: list[int] = [0]
-    runs: list[int] = []
-    for row, after_blank in zip(rows, breaks, strict=True):
-        value = _described(row)
-        if after_blank or not value:
+def _value_columns(rows: Sequence[Row | tree.Comment], breaks: Sequence[bool], heads: Sequence[int]) -> list[int]:
+    """For each row how wide the values are of the numbers and durations, described on their line, that it is among."""
+    widths: list[int] = []  # of each run
+    runs: list[int] = []  # of each row
+    in_run = False
+    for row, after_blank, head in zip(rows, breaks, heads, strict=True):
+        width = _width_of_value(row, head)
+        if after_blank or not width or not in_run:
             widths.append(0)
-        widths[-1] = max(widths[-1], len(value))
+        in_run = width > 0
+        widths[-1] = max(widths[-1], width)
         runs.append(len(widths) - 1)
-        if not value:
-            widths.append(0)
     return [widths[run] for run in runs]
 
 
-def _described(row: Row | tree.Comment) -> str:
-    """The value of a parameter that is a single one and has a description."""
+def _width_of_value(row: Row | tree.Comment, head: int) -> int:
     match row:
-        case Row(
-            entry=tree.Parameter(value=tree.Duration() | tree.Number() | tree.Truth() | tree.Text() as value) as own
-        ):
-            return print_expression(value) if own.description is not None else ""
-    return ""
+        case Row(entry=tree.Parameter(value=tree.Duration() | tree.Number() | tree.Truth() as value, description=text)):
+            width = len(print_expression(value))
+            return width if text and head + width + len(f" =   {quoted(text.text, text.quote)}") <= WIDTH else 0
+    return 0
 
 
 def _head(entry: tree.Parameter | tree.KindDeclaration) -> str:

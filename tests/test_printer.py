@@ -94,6 +94,7 @@ def test_canonical_text_stays_as_it_is(text: str) -> None:
     [
         ("open->write(A)->spawn\nwithin 5m", "open -> write(A) -> spawn within 5m\n"),
         ("A=5m\nLonger={a,b,}\n\n\n\nopen", "A      = 5m\nLonger = { a, b }\n\nopen\n"),
+        ('A=5m "a"\nB=100 "b"\nC=7\nopen', 'A = 5m   "a"\nB = 100  "b"\nC = 7\n\nopen\n'),
         ("A=5m\n\nLonger={a}\nopen", "A = 5m\n\nLonger = { a }\n\nopen\n"),
         ("open where ((a.b==1)) and(c.d or e.f)", "open where a.b == 1 and (c.d or e.f)\n"),
         ("open where a.b - (c.d - e.f) == -(1)", "open where a.b - (c.d - e.f) == -1\n"),

@@ -46,9 +46,19 @@ def test_cost_of_an_operator(benchmark: Any, operator: str, open: int) -> None:
         for i in range(BATCH):
             pid = (i * 7919) % open + 10
             if i % 2:
-                events.append(made(next(orders), {"write"}, process_pid=pid, file_path=f"/tmp/{pid}", user_name=f"v{pid}"))
+                events.append(
+                    made(next(orders), {"write"}, process_pid=pid, file_path=f"/tmp/{pid}", user_name=f"v{pid}")
+                )
             else:
-                events.append(made(next(orders), {"connect", "egress"}, process_pid=pid, destination_ip="192.0.2.1", user_name=f"u{pid}"))
+                events.append(
+                    made(
+                        next(orders),
+                        {"connect", "egress"},
+                        process_pid=pid,
+                        destination_ip="192.0.2.1",
+                        user_name=f"u{pid}",
+                    )
+                )
         return (events,), {}
 
     def run(events: list[Event]) -> None:
