@@ -7,9 +7,10 @@ queue, since the interval only moves on.
 The events themselves are kept as evidence, apart from what is measured; of a flood only the newest.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from chainrun.dsl.model import Measure
@@ -108,11 +109,10 @@ class Tally(Log):
         if self.is_counted(event, number):
             return
         window, now = self.window, event.time
-        after: list[Measured] = []
-        while window and window[-1][0] > now:  # it is late
-            after.append(window.pop())
-        window.append((now, measured))
-        window.extend(reversed(after))
+        if window and window[-1][0] > now:  # late
+            insort(window, (now, measured), key=itemgetter(0))
+        else:
+            window.append((now, measured))
         for held, value in zip(self.aggregates, measured, strict=True):
             held.add(value)
         horizon = window[-1][0] - self.within
