@@ -41,7 +41,7 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/chainrun fmt --check analytics/*.chain examples/*/*.chain
+	$(BIN)/chainrun fmt --check analytics/*.chain examples/*/*.chain tests/attack/*.chain
 	$(BIN)/chainrun check analytics/*.chain examples/*/*.chain
 
 bench: dev

@@ -215,7 +215,7 @@ class Matcher:
         place = way.key((), event, reading), step.number, reading.implicit
         if place in nodes or not way.holds((), event, reading):
             return
-        first = way.is_first(scope, (), event, reading)
+        first = way.is_first(scope, (), event, reading) if way.prior else True
         if first is not False:
             node = nodes[place] = Node(event, step, event.time, reading.implicit, reading.process, way.interior)
             node.seen = seen
