@@ -55,7 +55,9 @@ def test_nothing_imports_upward(path: Path) -> None:
             assert rooms[:1] == ["dsl"], f"dsl imports {module}"
         if parts[0] == "engine" and len(parts) > 2 and parts[1] in BELOW:
             if rooms[0] == "engine":
-                assert len(rooms) == 1 or rooms[1] in BELOW[parts[1]] | {"event", "process", "timer"}, f"imports {module}"
+                assert len(rooms) == 1 or rooms[1] in BELOW[parts[1]] | {"event", "process", "timer"}, (
+                    f"imports {module}"
+                )
             else:
                 assert rooms[1] in MODEL_ROOMS or parts[1] == "report", f"imports {module}"
 
