@@ -124,6 +124,7 @@ class Matcher:
         scope = self._scope_of(event)
         if scope is None:
             return []
+        self.novelty.doubted = -1  # what another chain doubted is its own affair
         is_late = False
         if self.watches:
             is_late = event.time < self.newest.get(scope, event.time)
