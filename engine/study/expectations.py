@@ -15,7 +15,7 @@ from ..report.alert import Alert, Reference, StepReport
 from ..report.duration import short
 from ..report.funnel import Funnel
 from .lines import TESTED
-from .standstill import how_far, standstill
+from .standstill import how_far
 
 _EPOCH = datetime(1970, 1, 1)
 
@@ -94,7 +94,7 @@ def _far(outcome: Outcome) -> str:
 def _stuck(expectation: Expectation, outcome: Outcome) -> str | None:
     (chain,), (funnel,) = outcome.chains, outcome.funnels
     numbers = {number for _, number in expectation.steps}
-    if numbers & set(standstill(chain, funnel)):
+    if numbers & set(funnel.stuck):
         return None
     return f"expected to be stuck at {expectation.name}\n{how_far(chain, funnel)}"
 

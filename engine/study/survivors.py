@@ -5,7 +5,6 @@ out. Tests run once here, not again in other ways, which ask about the engine. C
 nothing is printed here.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,10 +18,9 @@ from chainrun.dsl.source import Source
 from msgspec.structs import replace
 
 from ..match.compile import compile_chain
-from ..report.funnel import funnels
-from . import again, expectations
+from . import expectations
 from .mutants import Mutant, mutants
-from .trial import tell
+from .trial import tell, told
 
 # How something was written, which an automaton keeps to be shown.
 _WORDING = {"span", "title"}
@@ -46,11 +44,7 @@ def failures(analytic: Analytic) -> Iterator[str]:
     """The titles of the tests of an analytic's file that fail, each run once."""
     for test in analytic.tests:
         story = tell(analytic, test)
-        engine = again.new_engine(analytic)
-        alerts = tuple(engine.run(story.events))
-        raised = Counter((alert.analytic, alert.chain) for alert in alerts)
-        outcome = expectations.Outcome(alerts, funnels(engine, raised), analytic.chains, story.begin)
-        if story.faults or any(expectations.differences(test, outcome)):
+        if story.faults or any(expectations.differences(test, told(analytic, story))):
             yield test.title
 
 

@@ -75,13 +75,18 @@ def tried(
     story = tell(analytic, test, formats)
     faults = list(story.faults)
     if not faults:
-        engine = again.new_engine(analytic, aliases=aliases)
-        alerts = list(engine.run(again.fresh(story.events)))
-        raised = Counter((alert.analytic, alert.chain) for alert in alerts)
-        outcome = expectations.Outcome(tuple(alerts), funnels(engine, raised), analytic.chains, story.begin)
+        outcome = told(analytic, story, aliases)
         faults += expectations.differences(test, outcome)
-        faults += again.differences(analytic, story.events, alerts, aliases)
+        faults += again.differences(analytic, story.events, list(outcome.alerts), aliases)
     return Result(test.title, file or analytic.file, test.line, tuple(faults[:MOST_FAULTS]))
+
+
+def told(analytic: Analytic, story: Story, aliases: again.Aliases = again.NO_ALIASES) -> expectations.Outcome:
+    """What comes of a story, run once."""
+    engine = again.new_engine(analytic, aliases=aliases)
+    alerts = tuple(engine.run(again.fresh(story.events)))
+    raised = Counter((alert.analytic, alert.chain) for alert in alerts)
+    return expectations.Outcome(alerts, funnels(engine, raised), analytic.chains, story.begin)
 
 
 def tell(analytic: Analytic, test: Test, formats: tuple[Format, ...] | None = None) -> Story:
