@@ -96,6 +96,12 @@ class Running:
     def _take(self, at: int, completions: list[Completion]) -> Iterator[Raised]:
         """The alerts that the completions of one moment open."""
         opened, added = self.identities.take([c for c in completions if c.exclusion is None])
+        for completion in completions:
+            if completion.waited is not None:
+                # while an alert is open more of the same matches say nothing new, unless they are asked for
+                until = completion.until if completion.exclusion is None else at + self.identities.window
+                after = at if self.reporting.updates else until
+                self.matcher.deadlines.again(completion.waited, at, after)
         for found in opened:
             match = self._match(at, found)
             alert = self._alert(match, found)
@@ -122,7 +128,7 @@ class Running:
                 yield at, self._alert(self._match(at, found), found, found[0].exclusion)
 
     def _match(self, at: int, found: Sequence[Completion]) -> Match:
-        match = collect([c.node for c in found], at, self.matcher.window)
+        match = collect([(c.node, c.start) for c in found], at, self.matcher.window)
         match.unproven = match.unproven or any(c.unproven for c in found if c.node.event is match.event)
         return match
 

@@ -60,3 +60,24 @@ def test_one_stamp_from_the_future_expires_nobody() -> None:
         event(2, SECOND, {"write"}, {"process.pid": 1, "file.path": "/x"}),
     ]
     assert len(list(engine.run(stream))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "write -> read -> !egress within 1h",
+        "write ->[50m] read{3} -> !egress within 1h",
+        "write ->[50m] read{3} -> egress within 1h",
+        "write -> ( ->[50m] read & ->[40m] delete ) -> egress within 1h",
+    ],
+)
+def test_however_many_ways_a_match_can_have_begun_it_is_one_partial_match(text: str) -> None:
+    one = {"process.pid": 1, "file.path": "/x"}
+    kinds = ["write"] * 300 + ["read"] * 300 + ["delete"]
+    engine = Engine([checked(text)], raw=False)
+    for n, kind in enumerate(kinds):
+        assert not engine.feed(event(n, n, {kind}, one))
+    matcher = engine.running[0].matcher
+    assert sum(map(len, matcher.groups)) < 20
+    # of the many that end in one event, one waits for its deadline at a time
+    assert len(matcher.deadlines) <= 600

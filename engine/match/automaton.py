@@ -121,6 +121,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     position     the place of its element in the chain: what its moment is called by
     least, most  limits of the hop in microseconds, from the event before
     since        limits from an earlier event: (slot of its moment, least, most)
+    reach        how long ago the match may have begun, at most
     joins        what the event must have in common with the state before
     reads        captured values that the step's conditions read besides: (capture, field, slot)
     names        what the file calls the step: its capture, and those of the alternatives that it is a branch of
@@ -142,6 +143,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     least: int | None = None
     most: int | None = None
     since: tuple[tuple[str, int | None, int | None], ...] = ()
+    reach: int | None = None
     optional: bool = False
     inside: bool = False
     names: tuple[str, ...] = ()
@@ -205,6 +207,8 @@ def _asked(edge: Edge) -> Iterator[str]:
         yield f"after {_range(edge.least, edge.most)}"
     for slot, least, most in edge.since:
         yield f"{_range(least, most)} after {slot}"
+    if edge.reach is not None:
+        yield f"{_range(None, edge.reach)} after the start"
     if edge.count is not None:
         yield str(edge.count)
     for absence in edge.absent:

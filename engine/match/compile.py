@@ -9,7 +9,7 @@ import msgspec
 from chainrun.dsl import model
 from chainrun.dsl.model import Analytic, Chain, Element, Hop
 
-from .automaton import Automaton, Count, Trailing
+from .automaton import START, Automaton, Count, Trailing
 from .edges import Approach, Edges, measure_reads
 from .exclusions import settled
 from .known import Acted, Book, Exit, Known, Leaf, Pending, leaves, names
@@ -76,9 +76,16 @@ class _Compiler:
         """The exits after a position. Those that it made have the slot of its moment."""
         self.edges.place, self.edges.hop = place, position.hop
         return [
-            exit if exit.state is None or exit.moment is not None else msgspec.structs.replace(exit, moment=f"^{place}")
+            exit
+            if exit.state is None or exit.moment is not None
+            else msgspec.structs.replace(exit, moment=self.moment(exit.state, place))
             for exit in self.element(position.element, exits, position.hop)
         ]
+
+    def moment(self, state: int, place: int) -> str:
+        """The slot of when the element at `place` had happened: of a first event, when the match began."""
+        first = all(edge.source is None for edge, _ in self.draft.edges[state])
+        return START if first else f"^{place}"
 
     def final(self, exit: Exit) -> Final:
         """What a final state asks: who the alert is of, and what must not come after."""

@@ -62,6 +62,9 @@ class Edges:
             known = msgspec.structs.replace(way.joined_to, captures=exit.known.captures)
         limits = [h for h in way.limits if h is not None] if exit.state is not None else []
         since = [] if exit.state is None else [(m, h) for m, h in way.since if h.least or h.most is not None]
+        # of when a match began, a limit to the latest is no matter of its key
+        reach = [h.most for m, h in since if m == START and not h.least and h.most is not None]
+        since = [(m, h) for m, h in since if m != START or h.least]
         after = self.book.after(leaf, number, known, way.link)
         defines = {f"#{number}", f"@{number}", f"^{self.place}", LEVEL}
         if exit.state is None:
@@ -84,6 +87,7 @@ class Edges:
             least=max((h.least for h in limits if h.least), default=None),
             most=min((h.most for h in limits if h.most is not None), default=None),
             since=tuple((m, h.least, h.most) for m, h in since),
+            reach=min(reach, default=None),
             optional=way.optional,
             inside=way.inside,
             names=leaf.names,

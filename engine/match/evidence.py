@@ -1,15 +1,21 @@
 """From completions back to the events: every event that takes part in at least one match, and one tightest witness.
 
 Walks the intervals backward, state by state. A node belongs iff the latest start of any match that ends in it lies
-inside the window of the completing event: then some match runs through it.
+inside the window of the completing event: then some match runs through it. Of matches whose deadline has passed those
+belong that it was the deadline of: often only what began at one moment.
 """
 
-from heapq import heappop, heappush
+from collections.abc import Iterable, Iterator
+from heapq import heapify, heappop, heappush
 
 from ..event import Event
 from ..process import Process
 from .groups import Group, Interval, Node
+from .starts import earliest
 from .tallies import Log, Seen
+from .trails import Trail, Trails, by_latest
+
+ALWAYS = -(1 << 63)  # a moment before all others
 
 
 class Match:
@@ -51,103 +57,150 @@ class Match:
             self.processes.setdefault(number, other.processes[number])
 
 
-def collect(last: list[Node], at: int, window: int | None) -> Match:
-    """The matches that end in these nodes and are complete at one moment."""
-    best = max(last, key=Node.path)
-    match = Match(best.event, at)
-    horizon = at - window if window is not None else None
-    walk = _Walk(horizon)
-    for node in last:
-        walk.visit(node)
-    walk.run()
-    link: Node | None = best
-    while link is not None:
-        walk.record(link.event, link.step.number)
-        if not link.interior:
-            match.witness[link.step.number] = link.event
-            match.processes[link.step.number] = link.process
-        match.loose = match.loose or link.loose
-        match.unproven = match.unproven or link.unproven
-        link = link.via
+def collect(last: Iterable[tuple[Node, int | None]], at: int, window: int | None) -> Match:
+    """The matches that end in these nodes and are complete at one moment; where a start is given, those that began then
+    and no others."""
+    by_start: dict[int | None, list[Node]] = {}
+    for node, start in last:
+        by_start.setdefault(start, []).append(node)
+    trails: list[Trail] = []
+    events: dict[int, dict[int, Event]] = {}
+    cut: set[int] = set()
+    for only, nodes in by_start.items():
+        walk = _Walk(ALWAYS if window is None else at - window, only)
+        walk.run(nodes)
+        trails += walk.tightest(nodes)
+        cut |= walk.cut
+        for number, found in walk.events.items():
+            events.setdefault(number, {}).update(found)
+    best = max(trails, key=lambda trail: trail.path)
+    match = Match(best.nodes[0].event, at)
+    for node in best.nodes:
+        events.setdefault(node.step.number, {})[node.event.order] = node.event
+        if not node.interior:
+            match.witness[node.step.number] = node.event
+            match.processes[node.step.number] = node.process
     match.start = best.start
-    match.at_least = walk.cut
-    match.evidence = {
-        number: [events[order] for order in sorted(events)] for number, events in sorted(walk.events.items())
-    }
+    match.loose = best.loose
+    match.unproven = best.unproven
+    match.at_least = cut
+    match.evidence = {number: [found[order] for order in sorted(found)] for number, found in sorted(events.items())}
     return match
 
 
 class _Walk:
-    """Intervals still to be visited, the latest state first; those of one group are merged."""
+    """Intervals still to be visited, the latest state first; those of one group are merged. `only`: the one start that
+    counts, if it is not all from `horizon` on."""
 
-    def __init__(self, horizon: int | None) -> None:
+    def __init__(self, horizon: int, only: int | None) -> None:
         self.horizon = horizon
+        self.only = only
+        self.trails = Trails(only) if only is not None else None
         self.events: dict[int, dict[int, Event]] = {}
         self.cut: set[int] = set()
-        self.pending: dict[int, list[Interval]] = {}
+        self.pending: dict[int, list[tuple[Interval, int]]] = {}
         self.groups: dict[int, Group] = {}
         self.queue: list[tuple[int, int]] = []
-        self.seen: set[int] = set()
+        self.seen: dict[int, int] = {}
         self.counts: dict[int, tuple[Log, set[tuple[int, int]]]] = {}
 
-    def record(self, event: Event, number: int) -> None:
-        self.events.setdefault(number, {})[event.order] = event
-
-    def count(self, seen: Seen) -> None:
-        """Note what a count rested on; the moments of one count are read together."""
-        self.counts.setdefault(id(seen.log), (seen.log, set()))[1].add((seen.end, seen.size))
-
-    def _read_counts(self) -> None:
+    def run(self, last: list[Node]) -> None:
+        """Visit all that takes part in the matches that end in these nodes."""
+        for node in last:
+            self._visit(node, self.horizon)
+        while self.queue:
+            _, place = heappop(self.queue)
+            group = self.groups[place]
+            if group.cut:
+                self.cut |= group.steps
+            intervals = self.pending.pop(place)
+            for interval, since in intervals:
+                if interval.seen is not None:
+                    held = group.nodes[max(interval.lo - group.first, 0) : max(interval.hi - group.first, 0)]
+                    if any(self._takes_part(node, since) for node in held):
+                        self._count(interval.seen)
+            for index, since in _covered(intervals, group.first):
+                node = group.nodes[index - group.first]
+                if self._takes_part(node, since):
+                    self._visit(node, since, group, index)
         for log, moments in self.counts.values():
             entries, is_cut = log.seen(moments)
             for event, numbers, _ in entries:
                 for number in numbers:
-                    self.record(event, number)
+                    self._record(event, number)
                 if is_cut:
                     self.cut.update(numbers)
 
-    def is_alive(self, node: Node) -> bool:
-        return self.horizon is None or node.start >= self.horizon
+    def tightest(self, last: list[Node]) -> list[Trail]:
+        """The tightest of the matches that end in these nodes, if there is any."""
+        if self.trails is None:
+            return [by_latest(max(last, key=Node.path))]
+        self.trails.solve()
+        best = self.trails.best(last)
+        return [] if best is None else [best]
 
-    def visit(self, node: Node) -> None:
-        if id(node) in self.seen:
+    def _record(self, event: Event, number: int) -> None:
+        self.events.setdefault(number, {})[event.order] = event
+
+    def _count(self, seen: Seen) -> None:
+        """Note what a count rested on; the moments of one count are read together."""
+        self.counts.setdefault(id(seen.log), (seen.log, set()))[1].add((seen.end, seen.size))
+
+    def _takes_part(self, node: Node, since: int) -> bool:
+        """Whether a match ends here that began at `since` or later, and when it must have begun."""
+        if self.only is None:
+            return node.start >= since
+        return since <= self.only and earliest(node, self.only) == self.only
+
+    def _visit(self, node: Node, since: int, group: Group | None = None, place: int = 0) -> None:
+        """Take a node up, and what it follows; again only for what began earlier still."""
+        if self.trails is not None:
+            self.trails.add(node, group, place)
+        known = self.seen.get(id(node))
+        if known is not None and known <= since:
             return
-        self.seen.add(id(node))
-        self.record(node.event, node.step.number)
-        if node.seen is not None:
-            self.count(node.seen)
+        self.seen[id(node)] = since
+        if known is None:
+            self._record(node.event, node.step.number)
+            if node.seen is not None:
+                self._count(node.seen)
         if node.cut:
             self.cut.update(n for interval in node.before if interval.group for n in interval.group.steps)
         for interval in node.before:
-            group = interval.group
-            if group is None:
+            bound = since if interval.since is None else max(since, interval.since)
+            if interval.group is None:
                 assert interval.only is not None
-                if self.is_alive(interval.only):
-                    self.visit(interval.only)
+                if self._takes_part(interval.only, bound):
+                    self._visit(interval.only, bound)
                     if interval.seen is not None:
-                        self.count(interval.seen)
-            elif id(group) in self.pending:
-                self.pending[id(group)].append(interval)
+                        self._count(interval.seen)
             else:
-                self.pending[id(group)] = [interval]
-                self.groups[id(group)] = group
-                heappush(self.queue, (-group.state, id(group)))
+                self._queue(interval.group, interval, bound)
 
-    def run(self) -> None:
-        while self.queue:
-            _, place = heappop(self.queue)
-            group = self.groups[place]
-            done = group.first
-            if group.cut:
-                self.cut |= group.steps
-            for interval in sorted(self.pending.pop(place), key=lambda i: (i.lo, i.hi)):
-                if interval.seen is not None:
-                    held = group.nodes[max(interval.lo - group.first, 0) : max(interval.hi - group.first, 0)]
-                    if any(map(self.is_alive, held)):
-                        self.count(interval.seen)
-                for index in range(max(interval.lo, done), interval.hi):
-                    node = group.nodes[index - group.first]
-                    if self.is_alive(node):
-                        self.visit(node)
-                done = max(done, interval.hi)
-        self._read_counts()
+    def _queue(self, group: Group, interval: Interval, since: int) -> None:
+        pending = self.pending.get(id(group))
+        if pending is not None:
+            pending.append((interval, since))
+            return
+        self.pending[id(group)] = [(interval, since)]
+        self.groups[id(group)] = group
+        heappush(self.queue, (-group.state, id(group)))
+
+
+def _covered(intervals: list[tuple[Interval, int]], first: int) -> Iterator[tuple[int, int]]:
+    """Each place that intervals cover, once, with the earliest moment that any of them asks for."""
+    waiting = [(max(interval.lo, first), since, interval.hi) for interval, since in intervals]
+    heapify(waiting)
+    open: list[tuple[int, int]] = []  # (since, hi)
+    place = first
+    while waiting or open:
+        if not open:
+            place = max(place, waiting[0][0])
+        while waiting and waiting[0][0] <= place:
+            _, since, hi = heappop(waiting)
+            heappush(open, (since, hi))
+        while open and open[0][1] <= place:
+            heappop(open)
+        if open:
+            yield place, open[0][0]
+            place += 1

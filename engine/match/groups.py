@@ -40,9 +40,11 @@ class Node:
     loose    the tightest way here is not known to be linked
     unproven what must not have happened on that way is not known for want of records
     seen     of a counted step that begins the chain: what the count rests on
+    asked    the earliest start that `starts` has found, and from when on it looked
     """
 
     __slots__ = (
+        "asked",
         "before",
         "begins",
         "cut",
@@ -80,8 +82,9 @@ class Node:
         self.loose = False
         self.unproven = False
         self.seen: Seen | None = None
+        self.asked: tuple[int, int] | None = None
 
-    def follow(self, interval: "Interval", best: "Node", loose: bool, unproven: bool) -> None:
+    def follow(self, interval: "Interval", best: "Node") -> None:
         """Take an interval as a predecessor; `best` is its node with the latest start."""
         if len(self.before) < BEFORE_LIMIT:
             self.before.append(interval)
@@ -90,11 +93,15 @@ class Node:
         via = self.via
         if self.begins:
             return  # no start is later than its own
-        if via is None or best.start > via.start or (best.start == via.start and self._is_tighter(best, loose)):
+        if (
+            via is None
+            or best.start > via.start
+            or (best.start == via.start and self._is_tighter(best, interval.loose))
+        ):
             self.via = best
             self.start = best.start
-            self.loose = loose
-            self.unproven = unproven
+            self.loose = interval.loose
+            self.unproven = interval.unproven
 
     def _is_tighter(self, best: "Node", loose: bool) -> bool:
         assert self.via is not None
@@ -116,17 +123,25 @@ class Node:
 
 
 class Interval:
-    """Nodes `lo` to `hi` (excluded) of a group's log; or, where `group` is None, the single node `only`. `seen`: what
-    the count rests on that follows them."""
+    """Nodes `lo` to `hi` (excluded) of a group's log; or, where `group` is None, the single node `only`.
 
-    __slots__ = ("group", "hi", "lo", "only", "seen")
+    since    no match that began before this moment may go on from here; None: as far as the window reaches
+    seen     what the count rests on that follows them
+    loose    the link to them is not known to hold
+    unproven what must not have happened in between is not known for want of records
+    """
+
+    __slots__ = ("group", "hi", "lo", "loose", "only", "seen", "since", "unproven")
 
     def __init__(self, group: "Group | None", lo: int, hi: int, only: Node | None = None) -> None:
         self.group = group
         self.lo = lo
         self.hi = hi
         self.only = only
+        self.since: int | None = None
         self.seen: Seen | None = None
+        self.loose = False
+        self.unproven = False
 
 
 class Peaks:
@@ -177,11 +192,25 @@ class Group:
 
     first   the index of the oldest node still in the log; `end` is one past the newest
     times   the nodes' event times, rising
-    whole   the log is never cut, since a minimum gap will ask for its middle
+    whole   the log is never cut, since something will ask for its middle
+    ordered later nodes reach no earlier starts, as far as anybody asks (`starts`)
     steps   the numbers of the steps that lead here: their counts are lower bounds once the log is cut
     """
 
-    __slots__ = ("cut", "delayed", "first", "key", "nodes", "peaks", "scope", "state", "steps", "times", "whole")
+    __slots__ = (
+        "cut",
+        "delayed",
+        "first",
+        "key",
+        "nodes",
+        "ordered",
+        "peaks",
+        "scope",
+        "state",
+        "steps",
+        "times",
+        "whole",
+    )
 
     def __init__(
         self,
@@ -190,6 +219,7 @@ class Group:
         key: tuple[Hashable, ...],
         steps: frozenset[int] = frozenset(),
         whole: bool = False,
+        ordered: bool = False,
     ) -> None:
         self.state = state
         self.steps = steps
@@ -199,6 +229,7 @@ class Group:
         self.times: list[int] = []
         self.first = 0
         self.whole = whole
+        self.ordered = ordered
         self.cut = False
         self.peaks = Peaks()
         self.delayed: dict[int, Delayed] | None = None
@@ -210,6 +241,8 @@ class Group:
     def append(self, node: Node) -> None:
         # a late event stands in the log where it arrived; its start is its own
         at = node.event.time
+        if self.ordered:
+            self.ordered = self._follows_in_order(node)
         if self.times and self.times[-1] > at:
             at = self.times[-1]
         self.peaks.push(self.end, node)
@@ -218,6 +251,30 @@ class Group:
         if len(self.nodes) > LOG_LIMIT and not self.whole:
             self._forget(LOG_LIMIT // 2)
             self.cut = True
+
+    def _follows_in_order(self, node: Node) -> bool:
+        """Whether a new node begins, or follows one stretch of one ordered group that moves on from the last node's."""
+        last = self.nodes[-1] if self.nodes else None
+        if last is not None and last.event.time > node.event.time:
+            return False
+        if node.begins:
+            return not node.before and (last is None or last.begins)
+        if len(node.before) != 1 or node.cut:
+            return False
+        interval = node.before[0]
+        group = interval.group
+        if group is None or group is self or not group.ordered:
+            return False
+        if last is None:
+            return True
+        before = last.before[0] if last.before else None
+        return (
+            before is not None
+            and before.group is group
+            and before.lo <= interval.lo
+            and before.hi <= interval.hi
+            and (before.since is None or (interval.since is not None and before.since <= interval.since))
+        )
 
     def interval(
         self, at: int, least: int | None, most: int | None, edge: int, after: int | None = None

@@ -40,6 +40,8 @@ class Identities:
             found = by_place[place]
             at = found[0].at
             answer, owner = line.ask(place, at)
+            for completion in found:
+                completion.until = self.until[owner] if answer is OPEN else at + self.window
             required = _fullest([c for c in found if not c.state.extra])
             extra = _fullest([c for c in found if c.state.extra])
             if answer is OPEN:

@@ -6,7 +6,7 @@ Only what is still asked for tells two partial matches apart. What a state's lay
 import msgspec
 from chainrun.dsl.model import Chain
 
-from .automaton import LEVEL, START, Edge, State, Trailing
+from .automaton import LEVEL, Edge, State, Trailing
 from .conditions import reads
 from .known import Leaf
 from .linking import LED
@@ -67,8 +67,6 @@ def _live(chain: Chain, draft: Draft, finals: dict[int, Final], levels: bool) ->
             live[number] |= {slot for trailing in final.trailing for slot in trailing.absence.slots}
             if levels:
                 live[number].add(LEVEL)
-            if final.trailing and any(edge.source is not None for edge, _ in draft.edges[number]):
-                live[number].add(START)  # when it began decides when it is over
         for target in range(number, count):
             for edge, defines in draft.edges[target]:
                 if edge.source == number:

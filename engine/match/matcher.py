@@ -21,7 +21,7 @@ from .groups import Group, Interval, Node, Path
 from .novelty import Novelty
 from .readings import Reading, StepTest
 from .tallies import Seen
-from .trailing import Deadlines
+from .trailing import Deadlines, Waiting
 from .wanted import asked
 from .ways import Key, Tools, Way
 
@@ -30,10 +30,28 @@ Nodes = dict[tuple[Key, int, bool], Node]
 
 
 class Completion:
-    """All matches that end at one event with one live key, before alert identity. `at`: when they were complete;
-    `exclusion`: the exception that suppresses them."""
+    """All matches that end at one event with one live key, before alert identity.
 
-    __slots__ = ("at", "exclusion", "identity", "key", "level", "node", "scope", "state", "unproven")
+    at         when they were complete
+    waited     whose deadline it was, of matches that waited for one; `start`: when they began, if that sets them apart
+    exclusion  the exception that suppresses them
+    until      how long the alert is open that they belong to
+    """
+
+    __slots__ = (
+        "at",
+        "exclusion",
+        "identity",
+        "key",
+        "level",
+        "node",
+        "scope",
+        "start",
+        "state",
+        "unproven",
+        "until",
+        "waited",
+    )
 
     def __init__(self, node: Node, scope: Hashable, identity: Key, level: int, at: int, state: State, key: Key) -> None:
         self.node = node
@@ -43,7 +61,10 @@ class Completion:
         self.at = at
         self.state = state
         self.key = key
+        self.waited: Waiting | None = None
+        self.start: int | None = None
         self.exclusion: Exclusion | None = None
+        self.until = at
         self.unproven = False  # nothing was seen after it, of what would have been seen
 
 
@@ -72,7 +93,8 @@ class Matcher:
         tools = Tools(self.window, entities, novelty)
         self.indices: list[list[tuple[tuple[int, ...], dict[Hashable, dict[Key, Group]]]]] = [[] for _ in states]
         self.groups: list[dict[tuple[Hashable, Key], Group]] = [{} for _ in states]
-        self._whole = [False] * len(states)
+        self._trails = any(state.trailing for state in states)
+        self._whole = [self._trails] * len(states)  # which start is over first is asked of the middle of a log
         self._steps = _steps_upto(states)
         self._ways: list[list[tuple[StepTest, list[Way]]]] = []
         self.deadlines = Deadlines(self.window)
@@ -172,6 +194,7 @@ class Matcher:
             complete = []
             for w in waiting:
                 completion = self._complete(w.state, w.key, w.node, w.scope, at)
+                completion.waited, completion.start = w, w.start
                 completion.unproven = not self.deadlines.is_proven(w)
                 complete.append(completion)
             yield at, complete
@@ -214,7 +237,7 @@ class Matcher:
             if seen is None:
                 return
         place = way.key((), event, reading), step.number, reading.implicit
-        if place in nodes or not way.holds((), event, reading):
+        if place in nodes or (way.asks and not way.holds((), event, reading)):
             return
         first = way.is_first(scope, (), event, reading) if way.prior else True
         if first is not False:
@@ -239,7 +262,7 @@ class Matcher:
         table = self.indices[source.number][way.index][1]
         for wanted in way.wanted(event, reading):
             for before, group in table.get((scope, wanted), _NONE).items():
-                if not way.holds(before, event, reading):
+                if way.asks and not way.holds(before, event, reading):
                     continue
                 after = way.ended(scope, before) if way.absent else None
                 found = group.interval(event.time, edge.least, edge.most, way.number, after)
@@ -280,7 +303,8 @@ class Matcher:
         best: Node,
         nodes: Nodes,
     ) -> None:
-        if self.window is not None and event.time - best.start > self.window:
+        age, reach = event.time - best.start, way.edge.reach
+        if (self.window is not None and age > self.window) or (reach is not None and age > reach):
             return
         first = way.is_first(scope, before, event, reading) if way.prior else True
         if first is False:
@@ -293,11 +317,13 @@ class Matcher:
         node = nodes.get(place)
         if node is None:
             node = nodes[place] = Node(event, step, best.start, reading.implicit, reading.process, way.interior)
-        unproven = first is None or self.novelty.doubted == event.order
-        if way.absent and not unproven:
-            unproven = not way.is_proven(event, best.event.order)
-        loose = way.edge.loose or (interval.seen is not None and interval.seen.is_loose)
-        node.follow(interval, best, loose, unproven)
+        interval.unproven = first is None or self.novelty.doubted == event.order
+        if way.absent and not interval.unproven:
+            interval.unproven = not way.is_proven(event, best.event.order)
+        interval.loose = way.edge.loose or (interval.seen is not None and interval.seen.is_loose)
+        if reach is not None:
+            interval.since = event.time - reach
+        node.follow(interval, best)
 
     # -- state --------------------------------------------------------------
 
@@ -306,7 +332,7 @@ class Matcher:
         group = groups.get((scope, key))
         if group is None:
             steps, whole = self._steps[state.number], self._whole[state.number]
-            group = groups[scope, key] = Group(state.number, scope, key, steps, whole)
+            group = groups[scope, key] = Group(state.number, scope, key, steps, whole, ordered=self._trails)
             for slots, table in self.indices[state.number]:
                 table.setdefault((scope, tuple(key[at] for at in slots)), {})[key] = group
         group.append(node)

@@ -1,7 +1,8 @@
 """Absences that end a chain: matches that wait for their deadline, oldest first.
 
 A match is complete when event time has passed its deadline and nothing came that must not. Each of several absences is
-asked about at its own deadline; the last one completes.
+asked about at its own deadline; the last one completes. Of the matches that end in one event those that began earliest
+are over first, and what comes before their deadline ends all of them; so one of them waits at a time.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -9,22 +10,30 @@ from heapq import heappop, heappush
 
 from .automaton import State
 from .groups import Node
+from .starts import NEVER, earliest
 from .watches import Watch
 
 Key = tuple[Hashable, ...]
 
 
 class Waiting:
-    """A match of a final state that nothing has ended yet. `asked`: (deadline, absence) to come, the next last."""
+    """The matches that end in one node and that nothing has ended yet.
 
-    __slots__ = ("asked", "key", "node", "scope", "state")
+    start    when exactly those began that are over next; None: all whose window lasts as long
+    latest   the last deadline that any match here can have, if something but the window sets one
+    asked    (deadline, absence) to come, the next last
+    """
 
-    def __init__(self, state: State, key: Key, node: Node, scope: Hashable, asked: list[tuple[int, int]]) -> None:
+    __slots__ = ("asked", "key", "latest", "node", "scope", "start", "state")
+
+    def __init__(self, state: State, key: Key, node: Node, scope: Hashable) -> None:
         self.state = state
         self.key = key
         self.node = node
         self.scope = scope
-        self.asked = asked
+        self.start: int | None = None
+        self.latest: int | None = None
+        self.asked: list[tuple[int, int]] = []
 
 
 class Deadlines:
@@ -48,17 +57,39 @@ class Deadlines:
         ]
 
     def wait(self, state: State, key: Key, node: Node, scope: Hashable) -> None:
-        """Let a match wait until its last deadline has passed."""
-        over = [] if self.window is None else [node.start + self.window]
+        """Let the matches that end in a node wait until their last deadline has passed."""
+        waiting = Waiting(state, key, node, scope)
+        limits = [most for watch, _, most in self.watches[state.number] if not watch.certain]
+        if None not in limits:
+            waiting.latest = node.event.time + max(most for most in limits if most is not None)
+        self._wait(waiting, node.event.time - (self.window or 0))
+
+    def again(self, waiting: Waiting, at: int, after: int) -> None:
+        """Let those wait whose last deadline comes after a moment, if there are any; others were complete `at` one."""
+        if self.window is not None and (waiting.latest is None or waiting.latest > after):
+            self._wait(waiting, after - self.window + 1, at)
+
+    def _wait(self, waiting: Waiting, horizon: int, asked_until: int | None = None) -> None:
+        """Let the earliest that began from `horizon` on wait. What was asked about by then happened to none of them."""
+        node, watches = waiting.node, self.watches[waiting.state.number]
+        over: list[int] = []
+        if self.window is not None:
+            start = earliest(node, horizon)
+            if start == NEVER:
+                return
+            over.append(start + self.window)
+            is_last = waiting.latest is not None and waiting.latest <= over[0]
+            waiting.start = None if is_last else start
         asked = []
-        for i, (watch, _, most) in enumerate(self.watches[state.number]):
+        for i, (watch, _, most) in enumerate(watches):
             if not watch.certain:
                 limits = over if most is None else [*over, node.event.time + most]
                 asked.append((min(limits), i))
-        latest = max(asked)[0]
+        last = max(asked)[0]
         # what ends the match ends it up to the very end
-        asked += [(latest, i) for i, (watch, _, _) in enumerate(self.watches[state.number]) if watch.certain]
-        self._push(Waiting(state, key, node, scope, sorted(asked, reverse=True)))
+        asked += [(last, i) for i, (watch, _, _) in enumerate(watches) if watch.certain]
+        waiting.asked = sorted((a for a in asked if asked_until is None or a[0] > asked_until), reverse=True)
+        self._push(waiting)
 
     def _push(self, waiting: Waiting) -> None:
         self.count += 1

@@ -4,7 +4,7 @@ Made once by `matcher` for each edge of its automaton.
 """
 
 from collections import Counter as Counts
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from ..event import Event
@@ -22,7 +22,10 @@ from .siblings import kept_name
 from .watches import Watch
 from .wholes import key_of
 
-Key = tuple[Hashable, ...]
+Key = tuple[Any, ...]
+
+# What a slot of the live key after an event is made of: of the key before, the event, and what it is read as.
+Source = Callable[[Key, Event, Reading], Any]
 
 
 class Tools:
@@ -90,6 +93,7 @@ class Way:
         ]
         self.excepted: Counts[str] = Counts()
         self.excepted_at = -1
+        self.asks = bool(self.since or self._back or self._back_by_parent or self._exclusions)
         self.count = CountTest(tools.counter(edge), layout) if edge.count is not None else None
         captures = {*edge.names, kept_name(step)}
         self.build = tuple(self._source_of(slot, layout, captures) for slot in target.layout)
@@ -100,25 +104,25 @@ class Way:
 
     def _source_of(
         self, slot: str, layout: dict[str, int], captures: set[str], absence: Absence | None = None
-    ) -> tuple[str, Any]:
+    ) -> Source:
         """Where the value of a slot comes from: the event, or the live key before it."""
         number = self.edge.number
         if slot == LEVEL:
-            return "level", layout.get(LEVEL)
+            return _level(layout.get(LEVEL), self.edge.optional)
         if slot == LED and absence is not None:
-            return "led", causes(absence.joins[0].entity, self.entities)
+            return _of_event(causes(absence.joins[0].entity, self.entities))
         if slot == f"#{number}":
-            return "introduced", None
+            return _introduced
         if slot == f"@{number}":
-            return "actor", None
+            return _actor
         if slot == f"^{self.edge.position}" or (slot == START and self.source is None):
-            return "time", None
+            return _time
         if slot.startswith(("=", f"%{number}.")):
-            return "field", key_of(slot.removeprefix(f"%{number}.").removeprefix("="), self.entities)
+            return _of_event(key_of(slot.removeprefix(f"%{number}.").removeprefix("="), self.entities))
         capture, _, field = slot.partition(".")
         if slot[0] not in "#@%^" and capture in captures and slot not in layout:
-            return "field", FieldOf(field)
-        return "kept", layout[slot]
+            return _of_event(FieldOf(field))
+        return _kept(layout[slot])
 
     def wanted(self, event: Event, reading: Reading) -> Iterable[tuple[Hashable, ...]]:
         """The values that a live key may have in its joined slots, for the event to join it."""
@@ -158,7 +162,7 @@ class Way:
         known = True
         for watch, sources in self.prior:
             since = event.time - (watch.absence.limit or 0)
-            moment = watch.last(scope, list(self._values(sources, before, event, reading)))
+            moment = watch.last(scope, [value(before, event, reading) for value in sources])
             if moment is not None and moment[1] >= since:
                 return False
             if not watch.sources.is_known(event, watch.test.kinds, since):
@@ -173,22 +177,28 @@ class Way:
 
     def key(self, before: Key, event: Event, reading: Reading) -> Key:
         """The live key after this edge."""
-        return tuple(self._values(self.build, before, event, reading))
+        return tuple([value(before, event, reading) for value in self.build])
 
-    def _values(
-        self, sources: tuple[tuple[str, Any], ...], before: Key, event: Event, reading: Reading
-    ) -> Iterator[Any]:
-        for how, at in sources:
-            match how:
-                case "kept":
-                    yield before[at]
-                case "introduced":
-                    yield reading.introduced
-                case "actor":
-                    yield reading.actor
-                case "level":
-                    yield (0 if at is None else before[at]) + self.edge.optional
-                case "time":
-                    yield event.time
-                case _:  # "field", "led"
-                    yield at(event, reading)
+
+def _kept(at: int) -> Source:
+    return lambda before, event, reading: before[at]
+
+
+def _of_event(read: Callable[[Event, Reading], Any]) -> Source:
+    return lambda before, event, reading: read(event, reading)
+
+
+def _level(at: int | None, more: bool) -> Source:
+    return lambda before, event, reading: (0 if at is None else before[at]) + more
+
+
+def _introduced(before: Key, event: Event, reading: Reading) -> Any:
+    return reading.introduced
+
+
+def _actor(before: Key, event: Event, reading: Reading) -> Any:
+    return reading.actor
+
+
+def _time(before: Key, event: Event, reading: Reading) -> int:
+    return event.time

@@ -1,0 +1,44 @@
+"""How early the matches began that end in a node: what decides when an absence at a chain's end is over.
+
+The counterpart of `Node.start`, which is the latest start. Asked by `trailing` and `evidence`, for chains that end with
+an absence, and of as many nodes as matches wait; so nothing is kept up for it but what makes the answer quick: where a
+group is `ordered`, later nodes reach no earlier starts, and the first node that is alive has the answer.
+"""
+
+from bisect import bisect_left
+
+from .groups import Group, Node
+
+NEVER = 1 << 63
+
+
+def earliest(node: Node, horizon: int) -> int:
+    """The earliest start, from `horizon` on, of the matches that end in a node; NEVER where there is none."""
+    if node.start < horizon:
+        return NEVER
+    if node.asked is not None and node.asked[0] <= horizon <= node.asked[1]:
+        return node.asked[1]
+    found = node.event.time if node.begins else NEVER
+    for interval in node.before:
+        bound = horizon if interval.since is None else max(horizon, interval.since)
+        if interval.group is None:
+            assert interval.only is not None
+            found = min(found, earliest(interval.only, bound))
+        else:
+            found = min(found, _earliest_among(interval.group, interval.lo, interval.hi, bound))
+    node.asked = horizon, found
+    return found
+
+
+def _earliest_among(group: Group, lo: int, hi: int, horizon: int) -> int:
+    nodes, first = group.nodes, group.first
+    lo, hi = max(lo - first, 0), max(hi - first, 0)
+    if group.ordered:
+        at = bisect_left(nodes, horizon, lo, hi, key=_start)
+        return earliest(nodes[at], horizon) if at < hi else NEVER
+    # oldest first: what an endless repetition leads to itself by has its answer before it is asked again
+    return min([earliest(node, horizon) for node in nodes[:hi]][lo:], default=NEVER)
+
+
+def _start(node: Node) -> int:
+    return node.start
