@@ -373,12 +373,14 @@ class Parameter(Value, frozen=True, kw_only=True):
 
 class TestLine(Value, frozen=True, kw_only=True):
     """One event of a test, `at` microseconds after it began; without parts time passes. `fields` holds what is said of
-    it, by canonical names and typed; times among them count from the test's beginning too."""
+    it, by canonical names and typed; times among them count from the test's beginning too. `record` holds what the
+    record as it came says, by paths."""
 
     at: int
     line: int  # of the file
     parts: tuple[Part, ...] = ()
     fields: tuple[tuple[str, str | int | float | bool | tuple[str | int | float, ...]], ...] = ()
+    record: tuple[tuple[str, str | int | float | bool | tuple[str | int | float, ...]], ...] = ()
     host: str | None = None
     text: str = ""
 
@@ -413,7 +415,8 @@ class Test(Value, frozen=True, kw_only=True):
 
 
 class Analytic(Value, frozen=True, kw_only=True):
-    """A checked file. `id` is the analytic's, or the file's stem where it has no header."""
+    """A checked file, as a site wants it. `id` is the analytic's, or the file's stem where it has no header; `aliases`:
+    names of users, each with the one that stands for all of that user's."""
 
     id: str
     title: str
@@ -427,6 +430,7 @@ class Analytic(Value, frozen=True, kw_only=True):
     parameters: tuple[Parameter, ...] = ()
     chains: tuple[Chain, ...] = ()
     tests: tuple[Test, ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
 
 
 def steps(element: Element) -> tuple[Step, ...]:

@@ -146,11 +146,11 @@ def _field(pair: re.Match[str], start: int, here: Span) -> TestField:
     span = Span(start + pair.start(), start + pair.end())
     name = Name(span=Span(start + pair.start(1), start + pair.end(1)), text=pair[1])
     if not re.search("[\"']", pair[2]):
-        return TestField(span=span, name=name, values=tuple(pair[2].split(",")))
+        return TestField(span=span, name=name, values=tuple(pair[2].split(",")), is_bare=True)
     values = [m[0] for m in _ELEMENT.finditer(pair[2]) if m[0]]
     if ",".join(values) != pair[2]:
         raise _FlawError(here, "a quoted value stands between commas")
-    return TestField(span=span, name=name, values=tuple(map(_plain, values)))
+    return TestField(span=span, name=name, values=tuple(map(_plain, values)), is_bare=False)
 
 
 def _file(text: str, start: int) -> Text:

@@ -328,10 +328,11 @@ class Except(Node, frozen=True, kw_only=True):
 
 
 class TestField(Node, frozen=True, kw_only=True):
-    """`field=value`, `field=a,"b c"`: a value for each comma outside of quotes."""
+    """`field=value`, `field=a,"b c"`: a value for each comma outside of quotes. `is_bare`: there are no quotes."""
 
     name: Name
     values: tuple[str, ...]
+    is_bare: bool
 
 
 class TestLine(Node, frozen=True, kw_only=True):

@@ -12,6 +12,8 @@ import msgspec
 
 from .engine import Engine
 from .event import Event
+from .match.digests import Digest, digested
+from .match.fields import from_key, hashable
 from .match.novelty import History
 
 VERSION = 1
@@ -19,7 +21,7 @@ VERSION = 1
 # From the last record of a baseline to the first one of a run there is always a gap. One so short is taken for quiet.
 QUIET = 3_600_000_000
 
-Scalar = str | int | float | bool
+Scalar = str | int | float | bool | Digest
 Combination = tuple[Scalar | tuple[Scalar, ...], ...]
 
 
@@ -55,7 +57,8 @@ class Baseline(msgspec.Struct, frozen=True, tag_field="chainrun", tag="baseline"
             if history is None:
                 continue
             history.covered.append((self.since, self.until + QUIET))
-            for values, at in seen.values:
+            for found, at in seen.values:
+                values = digested(hashable(found))
                 history.last[values] = max(at, history.last.get(values, at))
 
 
@@ -84,7 +87,7 @@ def _sayable(last: dict[tuple[Hashable, ...], int]) -> Iterator[tuple[bytes, Com
     """Each combination as JSON and as it is. What JSON cannot say (half of a surrogate pair) stays new for ever."""
     for values, at in last.items():
         try:
-            text = msgspec.json.encode(values)
+            text = msgspec.json.encode(from_key(values))
             yield text, msgspec.json.decode(text, type=Combination), at
         except (UnicodeEncodeError, msgspec.ValidationError):
             continue

@@ -30,15 +30,13 @@ class Faults(msgspec.Struct, frozen=True):
 
 
 class Library(msgspec.Struct, frozen=True):
-    """Chains loaded together. Where there are `errors`, `analytics` are those that check. `files` counts all; `aliases`
-    are the site's: a name of an account to the one that stands for all its names; `words` are the files of words that
-    the site file takes in."""
+    """Chains loaded together. Where there are `errors`, `analytics` are those that check. `files` counts all;
+    `words` are the files of words that the site file takes in."""
 
     analytics: tuple[Analytic, ...]
     errors: tuple[Faults, ...] = ()
     warnings: tuple[Faults, ...] = ()
     files: int = 0
-    aliases: dict[str, str] = {}
     words: tuple[str, ...] = ()
 
 
@@ -98,7 +96,7 @@ def read_library(
             if past := expired(mine, at):
                 warnings.append(Faults(text, past))
     words = tuple(dict.fromkeys(s.source.name for s in overrides.settings if s.is_taken))
-    return Library(tuple(analytics), _distinct(errors), tuple(warnings), len(files), overrides.aliases, words)
+    return Library(tuple(analytics), _distinct(errors), tuple(warnings), len(files), words)
 
 
 def load(path: str | Path, *, settings: Sequence[str] = (), site: str | Path | None = None) -> Analytic:

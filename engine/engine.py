@@ -13,6 +13,7 @@ from .event import Event
 from .intake.inventory import Inventory
 from .match.automaton import Automaton
 from .match.compile import compile_chain
+from .match.dispatch import Dispatch, StepTests
 from .match.entities import READS, Entities
 from .match.files import FileKeys
 from .match.lineage import Lineage
@@ -38,7 +39,6 @@ class Engine:
     suppressed      what an exception suppresses is given too, and says so
     allow_unproven  what did not happen as far as is known completes a chain, and the alert says so
     sees            telemetry format -> the kinds that it can show, to tell silence from blindness
-    aliases         spellings of users that are one, and the name to call that one
     inventory       what is known of hosts' addresses
     """
 
@@ -52,7 +52,6 @@ class Engine:
         suppressed: bool = False,
         allow_unproven: bool = False,
         sees: Mapping[str, frozenset[str]] | None = None,
-        aliases: Mapping[str, str] | None = None,
         inventory: Inventory | None = None,
     ) -> None:
         self.analytics = tuple(analytics)
@@ -61,12 +60,17 @@ class Engine:
         self.sources = Sources(sees, allowed=allow_unproven)
         self.novelty = Novelty(self.sources)
         automata = [(a, compile_chain(a, chain, updates)) for a in analytics for chain in a.chains]
+        aliases = dict(pair for analytic in analytics for pair in analytic.aliases)
         self.entities = Entities(self.files, asked(a for _, a in automata), aliases=aliases, inventory=inventory)
         reporting = Reporting(VERSION, evidence, raw, updates, suppressed)
-        self.running = [Running(a, automaton, self.entities, self.novelty, reporting) for a, automaton in automata]
+        tests = StepTests(self.entities, self.novelty)
+        self.running = [Running(a, each, self.entities, self.novelty, reporting, tests) for a, each in automata]
+        self.dispatch = Dispatch([running.matcher for running in self.running])
+        self.waiting = [running for running in self.running if running.may_wait]
         self.alerts = 0
         self.now: int | None = None  # the time of the newest event
-        self.timer = Timer(max((max(r.identities.window, r.matcher.window or 0) for r in self.running), default=0))
+        self.timer = Timer(max((max(r.identities.open_for, r.matcher.window or 0) for r in self.running), default=0))
+        self.sweep = Timer(min((min(r.sweep.every, r.forget.every) for r in self.running), default=0))
 
     @property
     def automata(self) -> tuple[Automaton, ...]:
@@ -91,22 +95,34 @@ class Engine:
         """The alerts that this event completes, and those that came due before it: by the moment when they were
         complete, then by analytic, chain and scope."""
         # what is over by now is told as it was before this event said anything more
-        raised = [one for running in self.running if running.is_waiting for one in running.due(event.time)]
+        host = event.host if event.doubted else None
+        raised = [one for running in self.waiting if running.is_waiting for one in running.due(event.time, host)]
+        now = self.meet(event)
+        if self.sweep.is_due(now):
+            for running in self.running:
+                running.expire(now)
+        for at, readings in self.dispatch.concerned(event).items():
+            raised += self.running[at].feed(event, readings)
+        self.novelty.learn(event)
+        self.sources.learn(event)
+        return self._in_order(raised) if raised else []
+
+    def meet(self, event: Event) -> int:
+        """Let the memories that all chains share know of an event: whose it is, which files and others it names.
+        Returns what is past for certain."""
         self.lineage.place(event)
         self.files.learn(event)
         self.entities.learn(event)
         # state goes by the earlier of two events' times: one stamp from the future must not make everybody's pass
         now = event.time if self.now is None else min(event.time, self.now)
-        self.now = event.time
+        if not event.doubted:
+            self.now = event.time
         if self.timer.is_due(now):
             self.lineage.forget(now - self.timer.every)
             self.entities.forget(now - self.timer.every)
             self.novelty.forget(now)
-        for running in self.running:
-            raised += running.feed(event, now)
-        self.novelty.learn(event)
-        self.sources.learn(event)
-        return self._in_order(raised) if raised else []
+            self.sources.forget(now)
+        return now
 
     def end(self) -> list[Alert]:
         """What the end of the input brings: second editions of open alerts. Matches whose deadline has not passed stay

@@ -39,12 +39,14 @@ class Event:
               host's offset has been measured: local time that the record passes off as UTC
     measures  of a record with both: its trustworthy time less its local one, in microseconds
     finer     beside `clock`: a time that is finer, and right if it agrees with the corrected one
+    doubted   far ahead of all others, and only one host's: nobody else's time goes by it
     """
 
     __slots__ = (
         "actor",
         "also",
         "clock",
+        "doubted",
         "fields",
         "finer",
         "flags",
@@ -96,6 +98,7 @@ class Event:
         self.finer = finer
         self.also: tuple[Origin, ...] = ()
         self.order = 0
+        self.doubted = False
         self.novel: tuple[bool | None, ...] | None = None
         self.process: Process | None = None
         self.parent: Process | None = None

@@ -32,7 +32,7 @@ from .report.funnel import Funnel, funnels
 from .report.phrase import FIELDS as SHOWN
 
 # What lineage and the names of addresses must see of every host, whatever the chains ask for.
-_LIVES = frozenset({"spawn", "exit", "resolve"})
+_LIVES = frozenset({"spawn", "fork", "exit", "resolve"})
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     allow_unproven  what did not happen as far as is known completes a chain, and the alert says so
     baselines       files of what was seen before
     inventory       a file of hosts' addresses
-    aliases         spellings of users that are one, and the name to call that one
     telemetry       names of the formats that may be read; none: all
     telemetry_files format files of one's own, tried before the shipped ones
     """
@@ -61,7 +60,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     allow_unproven: bool = False
     baselines: tuple[str, ...] = ()
     inventory: str | None = None
-    aliases: dict[str, str] = {}
     telemetry: tuple[str, ...] = ()
     telemetry_files: tuple[str, ...] = ()
 
@@ -81,7 +79,7 @@ class Run:
     ) -> None:
         options = options or Options()
         formats = choose_formats(options.telemetry, options.telemetry_files)
-        inventory = _inventory(options.inventory)
+        inventory = open_inventory(options.inventory)
         self.engine = Engine(
             analytics,
             evidence=options.evidence,
@@ -90,7 +88,6 @@ class Run:
             suppressed=options.show_suppressed,
             allow_unproven=options.allow_unproven,
             sees={format.name: format.sees for format in formats},
-            aliases=options.aliases,
             inventory=inventory,
         )
         for name in options.baselines:
@@ -147,7 +144,7 @@ class Run:
 
     @property
     def funnels(self) -> tuple[Funnel, ...]:
-        return funnels(self.engine, self._raised)
+        return funnels(self.engine, self._raised, self._intake.tally.by_format)
 
     @property
     def is_complete(self) -> bool:
@@ -155,7 +152,8 @@ class Run:
         return not self.tally.errors
 
 
-def _inventory(path: str | None) -> Inventory | None:
+def open_inventory(path: str | None) -> Inventory | None:
+    """What a file knows of hosts' addresses, if one is named; raises InventoryError with what is wrong in it."""
     if path is None:
         return None
     inventory, faults = load_inventory(Path(path))

@@ -5,19 +5,26 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from heapq import heapify
 
 import msgspec
 from chainrun.dsl.model import LEVELS, Analytic, Exclusion
 
 from .event import Event
 from .match.automaton import Automaton
+from .match.dispatch import StepTests
 from .match.entities import Entities
-from .match.evidence import Match, collect
+from .match.evidence import Match, Moment, collect
 from .match.identity import HOUR, Identities, Place
 from .match.matcher import Completion, Matcher
 from .match.novelty import Novelty
+from .match.readings import Readings
 from .report.alert import Alert, make_alert
 from .timer import SWEEPS, Timer
+
+# After how many more completions an alert takes their evidence in, if nothing else makes it: what a flood is about to
+# cut from a log (`groups`, `tallies`) is read before.
+MOST_LATER = 5_000
 
 # When an alert was complete, and the alert.
 Raised = tuple[int, Alert]
@@ -34,64 +41,109 @@ class Reporting(msgspec.Struct, frozen=True):
 
 
 class _Open:
-    """An alert whose window is open, for its second edition."""
+    """An alert whose window is open, for its second edition. `later`: what was complete since and is not in `match`."""
 
-    __slots__ = ("added", "alert", "completions", "match", "until")
+    __slots__ = ("alert", "completions", "has_grown", "later", "match", "until")
 
     def __init__(self, alert: Alert, match: Match, completions: list[Completion], until: int) -> None:
         self.alert = alert
         self.match = match
         self.completions = completions
         self.until = until
-        self.added = False
+        self.later: list[Moment] = []
+        self.has_grown = False
+
+    def add(self, moment: Moment, window: int | None) -> None:
+        self.later.append(moment)
+        self.has_grown = True
+        if len(self.later) >= MOST_LATER:
+            self.gather(window)
+
+    def gather(self, window: int | None) -> None:
+        """Take in the evidence of what was complete later, while it is remembered: of many completions at once, for it
+        is mostly the same."""
+        if self.later:
+            self.match.add(collect(self.later, window))
+            self.later = []
 
 
 class Running:
     """One chain at work."""
 
     def __init__(
-        self, analytic: Analytic, automaton: Automaton, entities: Entities, novelty: Novelty, reporting: Reporting
+        self,
+        analytic: Analytic,
+        automaton: Automaton,
+        entities: Entities,
+        novelty: Novelty,
+        reporting: Reporting,
+        step_tests: StepTests,
     ) -> None:
         self.analytic = analytic
         self.automaton = automaton
         self.reporting = reporting
         chain = automaton.chain
-        self.matcher = Matcher(automaton, entities, novelty)
-        self.window = chain.once_within if chain.once_within is not None else chain.within
+        self.matcher = Matcher(automaton, entities, novelty, step_tests)
         self.identities = self._identities()
         self.suppressed: dict[str, Identities] = {}  # by reason
         self.sweep = Timer(max((chain.within or HOUR) // SWEEPS, 1))
-        self.forget = Timer(max(self.identities.window // SWEEPS, 1))
+        self.forget = Timer(max(self.identities.open_for // SWEEPS, 1))
         self.open: dict[Place, _Open] = {}
         self.closing: deque[tuple[int, Place]] = deque()
 
     def _identities(self) -> Identities:
-        return Identities(self.window, inherited=self.automaton.chain.once_per is None)
+        chain = self.automaton.chain
+        open_for = chain.once_within if chain.once_within is not None else chain.within
+        return Identities(open_for, inherited=chain.once_per is None)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether anything of it can ever wait for nothing but a time."""
+        return bool(self.matcher.deadlines.watches) or self.reporting.updates
 
     @property
     def is_waiting(self) -> bool:
         """Whether anything waits for nothing but a time."""
         return bool(self.matcher.deadlines.queue or self.closing)
 
-    def due(self, now: int) -> Iterator[Raised]:
-        """The alerts that wait for nothing but a time before `now`: of absences, and second editions."""
+    def due(self, now: int, host: str | None = None) -> Iterator[Raised]:
+        """The alerts that wait for nothing but a time before `now`: of absences, and second editions. With a `host`:
+        whose absences alone, since nobody else has seen this time."""
+        if host is not None:
+            yield from self._due_on(host, now)
+            return
         for at, completions in self.matcher.due(now):
             yield from self._take(at, completions)
         if self.closing:
             yield from self.close(now)
 
-    def feed(self, event: Event, now: int) -> Iterator[Raised]:
-        """The alerts that this event brings. `now`: what is past for certain."""
-        matcher = self.matcher
-        if matcher.reads_every_event or not event.kinds.isdisjoint(matcher.kinds):
-            if self.sweep.is_due(now):
-                matcher.expire(now)
-            if self.forget.is_due(now):
-                for identities in (self.identities, *self.suppressed.values()):
-                    identities.expire(now)
-            completions = matcher.feed(event)
-            if completions:
-                yield from self._take(event.time, completions)
+    def _due_on(self, host: str, now: int) -> Iterator[Raised]:
+        """The absences of one host that are over by its own time. A handful of events at the very end ask."""
+        if self.automaton.chain.scope != ("host",):
+            return
+        deadlines = self.matcher.deadlines
+        others = [waiting for waiting in deadlines.queue if waiting[2].node.event.host != host]
+        deadlines.queue = [waiting for waiting in deadlines.queue if waiting[2].node.event.host == host]
+        heapify(deadlines.queue)
+        for at, completions in self.matcher.due(now):
+            yield from self._take(at, completions)
+        deadlines.queue += others
+        heapify(deadlines.queue)
+
+    def expire(self, now: int) -> None:
+        """Forget what no window reaches any more, where it is time to. `now`: what is past for certain."""
+        if self.sweep.is_due(now):
+            for open in self.open.values():
+                open.gather(self.matcher.window)
+            self.matcher.expire(now)
+        if self.forget.is_due(now):
+            for identities in (self.identities, *self.suppressed.values()):
+                identities.expire(now)
+
+    def feed(self, event: Event, readings: Readings) -> Iterator[Raised]:
+        """The alerts that this event brings, being this for the chain's steps."""
+        completions = self.matcher.feed(event, readings)
+        return self._take(event.time, completions) if completions else iter(())
 
     def _take(self, at: int, completions: list[Completion]) -> Iterator[Raised]:
         """The alerts that the completions of one moment open."""
@@ -99,23 +151,22 @@ class Running:
         for completion in completions:
             if completion.waited is not None:
                 # while an alert is open more of the same matches say nothing new, unless they are asked for
-                until = completion.until if completion.exclusion is None else at + self.identities.window
+                until = completion.until if completion.exclusion is None else at + self.identities.open_for
                 after = at if self.reporting.updates else until
                 self.matcher.deadlines.again(completion.waited, at, after)
         for found in opened:
             match = self._match(at, found)
             alert = self._alert(match, found)
             if self.reporting.updates:
-                place = self.identities.place(found[0])
-                self.open[place] = _Open(alert, match, found, at + self.identities.window)
-                self.closing.append((at + self.identities.window, place))
+                place, until = self.identities.place(found[0]), at + self.identities.open_for
+                self.open[place] = _Open(alert, match, found, until)
+                self.closing.append((until, place))
             yield at, alert
         if self.reporting.updates:
             for place, found in added:
                 open = self.open.get(place)
                 if open is not None:
-                    open.match.add(self._match(at, found))
-                    open.added = True
+                    open.add(_moment(at, found), self.matcher.window)
         if self.reporting.suppressed:
             yield from self._suppressed(at, [c for c in completions if c.exclusion is not None])
 
@@ -128,7 +179,7 @@ class Running:
                 yield at, self._alert(self._match(at, found), found, found[0].exclusion)
 
     def _match(self, at: int, found: Sequence[Completion]) -> Match:
-        match = collect([(c.node, c.start) for c in found], at, self.matcher.window)
+        match = collect([_moment(at, found)], self.matcher.window)
         match.unproven = match.unproven or any(c.unproven for c in found if c.node.event is match.event)
         return match
 
@@ -159,6 +210,11 @@ class Running:
             if open is None or open.until != until:
                 continue
             del self.open[place]
-            if open.added:
+            if open.has_grown:
+                open.gather(self.matcher.window)
                 again = self._alert(open.match, open.completions)
                 yield until, msgspec.structs.replace(again, alert_id=open.alert.alert_id, revision=1)
+
+
+def _moment(at: int, found: Sequence[Completion]) -> Moment:
+    return at, [(completion.node, completion.start) for completion in found]

@@ -15,9 +15,9 @@ State = list[dict[str, Any]]
 
 def holders(engine: Engine) -> Iterator[tuple[object, tuple[str, ...]]]:
     """Everything in an engine that changes as events come, in an order that only the chains decide."""
-    yield engine, ("lineage", "alerts", "now", "timer")
+    yield engine, ("lineage", "alerts", "now", "timer", "sweep")
     yield engine.files, ("short", "moved", "moves")
-    yield engine.sources, ("first", "last")
+    yield engine.sources, ("on_hosts", "anywhere")
     yield engine.entities, ("hosts", "containers", "instances", "sessions", "logons")
     for _, history in sorted(engine.novelty.histories.items()):
         yield history, ("last",)
@@ -25,14 +25,15 @@ def holders(engine: Engine) -> Iterator[tuple[object, tuple[str, ...]]]:
         yield running, ("sweep", "forget", "open", "closing", "suppressed")
         yield running.identities, ("until", "later")
         matcher = running.matcher
-        yield matcher, ("newest", "groups", "indices", "suppressed", "counts")
+        yield matcher, ("newest", "suppressed", "counts")
+        yield matcher.store, ("groups", "indices")
         yield matcher.deadlines, ("queue", "count")
         for test in matcher.tests.values():
             yield test, ("excepted",)
         for watch in matcher.watches:
             yield watch, ("marks", "log", "sweep")
         for counter in matcher.counters:
-            yield counter, ("tallies", "kept", "sweep")
+            yield counter, ("ledgers", "sweep")
         for way in matcher.each_way():
             yield way, ("excepted", "excepted_at")
 
@@ -42,6 +43,7 @@ def take(engine: Engine) -> State:
     lasting: list[object] = [step for automaton in engine.automata for step in automaton.steps]
     lasting += [state for automaton in engine.automata for state in automaton.states]
     lasting += [edge.step for automaton in engine.automata for state in automaton.states for edge in state.edges]
+    lasting += [way.count for running in engine.running for way in running.matcher.each_way()]
     held = [{name: getattr(owner, name) for name in names} for owner, names in holders(engine)]
     return copy.deepcopy(held, {id(value): value for value in lasting})
 

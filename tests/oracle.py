@@ -15,7 +15,7 @@ from chainrun.dsl import model
 from chainrun.dsl.model import Chain
 from chainrun.engine.event import Event
 
-from .oracle_conditions import Proc, captured
+from .oracle_conditions import Proc, captured, told
 from .oracle_matches import Matches, Partial, Trace
 
 HOUR = 3_600_000_000
@@ -123,11 +123,11 @@ class Oracle:
             head, _, field = name.partition(".")
             named = captured(partial.bound, head)
             if named is not None:
-                values.append(named.taken.fields.get(field) if field else named.entity)
+                values.append(told(named.taken.fields.get(field)) if field else named.entity)
             elif name == "host":
                 values.append(partial.last.event.host)
             else:
-                values.append(partial.last.event.fields.get(name))
+                values.append(told(partial.last.event.fields.get(name)))
         return tuple(values)
 
     def above(self, place: tuple[Hashable, ...]) -> list[tuple[Hashable, ...]]:

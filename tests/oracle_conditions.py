@@ -71,8 +71,23 @@ def elements(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": lambda a, b: any(x == y for x in elements(a) for y in elements(b)),
+def told(value: Any) -> Hashable:
+    """A value as what is equal to it in telemetry is equal to it: to Python true is the number 1."""
+    return tuple(map(told, value)) if isinstance(value, tuple) else (isinstance(value, bool), value)
+
+
+def sort(value: Any) -> str:
+    return "number" if type(value) in (int, float) else type(value).__name__
+
+
+def equal(a: Any, b: Any) -> Truth:
+    """Whether two values are equal; of a truth, a text and a number that is not known."""
+    found = [told(x) == told(y) if sort(x) == sort(y) else None for x in elements(a) for y in elements(b)]
+    return negated(every(map(negated, found)))
+
+
+RELATIONS: dict[str, Callable[[Any, Any], Truth]] = {
+    "==": equal,
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
     ">": lambda a, b: a > b,
@@ -167,15 +182,15 @@ class Conditions:
 
     def is_new(self, e: model.New, taken: Taken) -> Truth:
         """No earlier event of the kind, on any host, has the same values of all the fields."""
-        mine = [taken.fields.get(f.name) for f in e.fields]
-        if None in mine:
+        if any(taken.fields.get(f.name) is None for f in e.fields):
             return None
+        mine = [told(taken.fields.get(f.name)) for f in e.fields]
         now = taken.event
         return not any(
             (e.kind in before.kinds or e.kind == "event")
             and before.order < now.order
             and before.time >= now.time - e.look_back
-            and [before.fields.get(f.name) for f in e.fields] == mine
+            and [told(before.fields.get(f.name)) for f in e.fields] == mine
             for before in self.events
         )
 

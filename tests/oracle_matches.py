@@ -14,7 +14,7 @@ from chainrun.dsl import model
 from chainrun.dsl.model import Chain, Element, Hop, Step
 from chainrun.engine.event import Event
 
-from .oracle_conditions import RELATIONS, Bound, Proc, Taken, Truth, captured
+from .oracle_conditions import RELATIONS, Bound, Proc, Taken, Truth, captured, elements, told
 from .oracle_steps import CAUSAL, Name, Steps, Subject, Way, actor_field, acts, bind, name_of, ways
 
 Scope = tuple[Any, ...]
@@ -88,8 +88,9 @@ class Matches:
             self.positions.pop()
         self.scoped: dict[Scope, list[Event]] = {}
         for event in events:
-            scope = tuple(event.host if f == "host" else event.fields.get(f) for f in chain.scope)
-            if None not in scope:
+            values = [event.host if f == "host" else event.fields.get(f) for f in chain.scope]
+            if None not in values:
+                scope = tuple(map(told, values))
                 self.scoped.setdefault(scope, []).append(event)
 
     # -- one step after another -----------------------------------------------
@@ -372,7 +373,7 @@ class Matches:
                 for way in self.repeated(counted, hop)
                 for event in self.scoped[scope]
                 for taken in self.steps.readings(way.step, event)
-                if self.steps.fits(taken, way, before.subject, before.bound) is True
+                if self.steps.is_shown(taken) and self.steps.fits(taken, way, before.subject, before.bound) is True
             ]
             for moment, way in fitting:
                 begun = before if before.last is not None else replace(before, scope=scope, start=moment.event.time)
@@ -391,7 +392,11 @@ class Matches:
     def key(counted: model.Counted, taken: Taken) -> tuple[Any, ...]:
         acting = taken.actor if isinstance(taken.actor, Proc) else None
         whole = {"process": acting, "user": taken.fields.get("user.name"), "host": taken.event.host}
-        return tuple(whole[f.name] if f.type == "entity" else taken.fields.get(f.name) for f in counted.by)
+        fields = taken.fields
+        return tuple(
+            whole[f.name] if f.type == "entity" else None if fields.get(f.name) is None else told(fields[f.name])
+            for f in counted.by
+        )
 
     def reached(self, counted: model.Counted, same: list[Taken], moment: Taken, bound: Bound) -> set[int]:
         """The orders of the events that reach the threshold at this moment; none where it is not reached."""
@@ -418,9 +423,9 @@ class Matches:
             case "count":
                 found = len(counted) if subject is None else truths.count(True)
             case "distinct":
-                found = len(set(values) - {None})
+                found = len({told(one) for value in values if value is not None for one in elements(value)})
             case "sum":
-                found = sum(v for v in values if isinstance(v, int | float))
+                found = sum(v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
             case "share":
                 unknown = truths.count(None) if measure.op in ("<", "<=") else 0
                 found = (truths.count(True) + unknown) / len(counted)

@@ -163,6 +163,12 @@ class Steps(Conditions):
         start = self.starts.get(process)
         return start is None or (self.chain.within is not None and event.time - start > self.chain.within)
 
+    def is_shown(self, taken: Taken) -> bool:
+        """Whether the event is one of the step's own kind, and not any event of an app that is open: what is counted."""
+        is_open = any(part.base == "open" for part in taken.step.parts)
+        explicit = "open" in taken.event.kinds and taken.introduced == self.process(taken.event, "process")
+        return explicit or not is_open
+
     # -- tests and links ------------------------------------------------------
 
     def tests(self, taken: Taken, bound: Bound, names: tuple[Name, ...] = ()) -> Truth:

@@ -75,6 +75,22 @@ def test_a_wrong_chain_raises_all_that_is_wrong(tmp_path: Path) -> None:
     assert (library.analytics, len(library.errors), library.files) == ((), 1, 1)
 
 
+def test_an_analytic_knows_the_sites_users(tmp_path: Path) -> None:
+    """One account under two names, as the site file says."""
+    (tmp_path / "u.chain").write_text("spawn ~> egress within 10m per user\n")
+    (tmp_path / "site.toml").write_text("[all.users]\n'CORP\\a' = \"a@corp\"\n")
+
+    def alerts(analytic: "chainrun.Analytic") -> int:
+        events = [started(0, 7, "cmd.exe"), connected(9, 8)]
+        for event, name in zip(events, ("CORP\\a", "a@corp"), strict=True):
+            event.fields["user.name"] = name
+        return len(list(chainrun.Engine([analytic]).run(events)))
+
+    path = tmp_path / "u.chain"
+    assert alerts(chainrun.load(path)) == 0
+    assert alerts(chainrun.load(path, site=tmp_path / "site.toml")) == 1
+
+
 def test_settings_are_those_of_the_command_line(chain: Path, tmp_path: Path) -> None:
     analytic = chainrun.load(chain, settings=["Shells+={ cmd.exe }"])
     [parameter] = [p for p in analytic.parameters if p.name == "Shells"]

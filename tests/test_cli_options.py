@@ -255,6 +255,21 @@ def test_flows_are_of_the_host_that_had_the_address(sensor: Path, chainrun: Comm
     assert chainrun(*words, "--inventory", "i.csv")[1] == ""  # the longest network decides
 
 
+def test_normalise_shows_whose_flows_are_by_an_inventory(sensor: Path, chainrun: Command) -> None:
+    def host(*options: str) -> str:
+        code, out, _ = chainrun("normalise", "flows.jsonl", *options)
+        assert code == Exit.OK
+        (event,) = alerts(out)
+        return str(event["host"])
+
+    (sensor / "i.csv").write_text("address,host\n10.0.0.5,win-1\n")
+    assert [host(), host("--inventory", "i.csv")] == ["flows.jsonl", "win-1"]
+    (sensor / "i.csv").write_text("address,hots\n")
+    code, out, err = chainrun("normalise", "flows.jsonl", "--inventory", "i.csv")
+    assert (code, out) == (Exit.USAGE, "")
+    assert err.startswith("error: i.csv:1: the header names no `host`")
+
+
 @pytest.mark.parametrize(
     ("until", "found"), [("2026-03-01T10:00:31Z", 1), ("2026-03-01T10:00:30Z", 0), ("2026-03-01", 1)]
 )

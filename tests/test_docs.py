@@ -350,10 +350,12 @@ def options(verb: str) -> Iterator[str]:
     for parameter in signature(command).parameters.values():
         type_, option = get_args(hints[parameter.name])
         if isinstance(option, OptionInfo):
-            names = option.param_decls or (f"--{parameter.name.replace('_', '-')}",)
+            # the first name of an `Option` in an annotation is what would be its default elsewhere
+            named = [name for name in (option.default, *(option.param_decls or ())) if isinstance(name, str)]
+            names = named or [f"--{parameter.name.replace('_', '-')}"]
             kinds = [kind for kind in (type_, *get_args(type_)) if isinstance(kind, type) and issubclass(kind, Enum)]
             value = option.metavar or "\\|".join(str(choice.value) for kind in kinds for choice in kind)
-            shown = ", ".join(f"`{name}{f' {value}' if value else ''}`" for name in names)
+            shown = f"`{', '.join(names)}{f' {value}' if value else ''}`"
             default = f" Without it: {parameter.default}." if parameter.default not in (None, False) else ""
             yield f"| {shown} | {option.help}{default} |"
 

@@ -306,7 +306,7 @@ def test_the_graph_is_the_automaton() -> None:
             "count >= 5, distinct destination.ip > 2 in 1m by",
         ),
         ("egress{>= 6 every 10m +- 1m}", "count >= 6 every 9m..11m"),
-        ("open ->[9s] write{3} within 5m", "at most 9s after ^0"),
+        ("open ->[9s] write{3} within 5m", "at most 9s after the start"),
         ("open ->? egress within 5m", "style=dotted"),
     ],
 )

@@ -1,10 +1,12 @@
 """Matching where a script cannot say it: odd values, deep nests, what is refused."""
 
 import msgspec
+import pytest
 from chainrun.engine.engine import Engine
+from chainrun.engine.event import Event
 
 from .test_oracle import checked
-from .worlds import event
+from .worlds import SECOND, event
 
 
 def test_an_exception_on_an_optional_capture_knows_nothing_without_it() -> None:
@@ -70,8 +72,71 @@ def test_a_nest_of_processes_costs_no_square() -> None:
 
 def test_ended_processes_are_forgotten_after_the_longest_window() -> None:
     engine = Engine([checked("spawn({ never }) -> egress within 1s")])
-    second = 1_000_000
     for n in range(0, 2000, 2):
-        engine.feed(event(n, n * second, {"spawn", "exec"}, spawned(n + 10, "x", 1)))
-        engine.feed(event(n + 1, n * second + 1, {"exit"}, {"process.pid": n + 10}))
+        engine.feed(event(n, n * SECOND, {"spawn", "exec"}, spawned(n + 10, "x", 1)))
+        engine.feed(event(n + 1, n * SECOND + 1, {"exit"}, {"process.pid": n + 10}))
     assert len(engine.lineage.hosts["h1"].by_pid) < 20
+
+
+# -- whose clock it is ----------------------------------------
+
+
+def stream(*told: tuple[float, str, dict[str, object]], host: str = "h1") -> list[Event]:
+    """Events of one process, in the order in which they come; `host` is that of those that name none."""
+    made = []
+    for order, (at, kinds, fields) in enumerate(told):
+        known = {"process.pid": 1, "process.name": "word", **fields}
+        made.append(event(order, int(at * SECOND), set(kinds.split()), known, host=str(known.pop("host", host))))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("chain", "between"),
+    [
+        ("read -> !write -> egress within 5m", "write"),
+        ("read ->[5m] !write within 5m", "write"),
+        ("read -> egress within 5m until exit", "exit"),
+        ("egress as e without prior write in 1h", "write"),
+        ("!write ~> egress within 1h", "write"),
+    ],
+)
+def test_no_host_is_late_for_what_the_clock_of_another_says(chain: str, between: str) -> None:
+    """What must not happen did, behind the time of another host: it is in order on its own."""
+    story = (0, "read", {}), (200, between, {"host": "h2"}), (2, between, {}), (3, "connect egress", {})
+    assert not list(Engine([checked(chain)]).run(stream(*story, (900, "event", {}))))
+
+
+def test_late_on_its_own_host_it_proves_nothing() -> None:
+    """The write may have been before the read: only what comes in order counts as having happened."""
+    engine = Engine([checked("read -> !write -> egress within 5m")])
+    story = (0, "read", {}), (4, "write", {"process.pid": 2}), (2, "write", {}), (5, "connect egress", {})
+    assert len(list(engine.run(stream(*story)))) == 1
+
+
+# -- how long an alert is open, and how long a chain remembers ----------------------------------------
+
+
+def test_once_per_does_not_shorten_lineage() -> None:
+    """A connection that is recorded a minute after its process has ended."""
+    started = event(0, 0, {"spawn", "exec"}, spawned(7, "word", 5) | {"process.entity_id": "A"})
+    ended = event(1, 5 * SECOND, {"exit"}, {"process.pid": 7, "process.entity_id": "A"})
+    others = [event(n, n * SECOND, {"event"}, {"process.pid": 9}) for n in range(6, 66)]
+    last = event(70, 70 * SECOND, {"connect", "egress"}, {"process.pid": 7, "process.entity_id": "A"})
+    for once in ("", " once per host in 1h", " once per host in 10s"):
+        engine = Engine([checked("spawn({ word }) -> egress within 1h" + once)])
+        assert len(list(engine.run([started, ended, *others, last]))) == 1, once
+
+
+def test_once_per_does_not_shorten_the_evidence() -> None:
+    story = (0, "write", {}), (30, "write", {}), (60, "connect egress", {})
+    for once in ("", " once per host in 10s"):
+        (alert,) = Engine([checked("write -> egress within 1h" + once)]).run(stream(*story))
+        assert alert.steps[0].count == 2, once
+
+
+def test_once_per_does_not_lengthen_what_is_remembered() -> None:
+    for once in ("", " once per host in 30d"):
+        engine = Engine([checked("spawn({ word }) -> write within 1m" + once)])
+        for n in range(1000):
+            engine.feed(event(n, n * SECOND, {"spawn", "exec"}, spawned(10 + n, "word", 5)))
+        assert engine.running[0].matcher.open_groups < 100, once

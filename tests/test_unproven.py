@@ -1,11 +1,14 @@
 """Whether silence proves anything: what a source showed, where, since when; `unproven` and `--allow-unproven`."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from chainrun.engine.engine import Engine
 from chainrun.engine.event import Event, Origin
 from chainrun.engine.report.alert import Alert
+from chainrun.engine.run import Run
 from chainrun.engine.study.again import fresh
 
 from .test_updates import told
@@ -170,3 +173,133 @@ def test_a_doubt_that_the_tightest_match_does_not_rest_on_is_none() -> None:
     chain = "read -> connect without prior write in 5s -> exit within 1h"
     events = event(0, "read"), event(1, "connect egress"), event(9, "connect egress"), event(20, "exit")
     assert flags(chain, *events, allow_unproven=True) == [[]]
+
+
+DOUBTS, SURE = "egress where new(process.pid among egress in 30d)", "signin ~> egress within 1h"
+
+
+@pytest.mark.parametrize("chains", [(DOUBTS, SURE), (SURE, DOUBTS)])
+def test_what_another_chain_doubts_is_its_own_affair(chains: tuple[str, str]) -> None:
+    """Both complete at one event, and one of them only as far as is known."""
+    text = "\n".join(f"chain {'doubts' if chain is DOUBTS else 'sure'}: {chain}" for chain in chains)
+    found = run(text, event(0, "signin"), event(9, "connect egress"), allow_unproven=True)
+    assert {alert.chain: alert.flags for alert in found} == {"doubts": ["unproven"], "sure": []}
+
+
+# -- where it would have been shown ----------------------------------------
+
+ANN = {"user__name": "ann"}
+SIGNS_IN = "read ~> !signin ~> egress within 1h"
+LEADS = "!signin ~>[1h] egress"
+BY_PROCESS = "read -> !write -> egress within 1h"
+# Whoever signs in is known on another host than what the chain is about.
+ELSEWHERE = {"host": "dc", "format": "directory"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "anywhere"),
+    [
+        ("host", False),
+        ("host.name", False),
+        ("host, user.name", False),
+        ("user.name", True),
+        ("user", True),
+        ("all", True),
+    ],
+)
+def test_beyond_one_host_any_source_would_have_shown_it(scope: str, anywhere: bool) -> None:
+    ann = {**ANN, "host__name": "h"}
+    read, egress = event(0, "read", **ann), event(600, "connect egress", **ann)
+    sign = event(60, "event", **ELSEWHERE)
+    expected: list[str] = [] if anywhere else ["unproven"]
+    assert flags(f"{SIGNS_IN} per {scope}", read, sign, egress) == [expected]
+    assert flags(f"{SIGNS_IN} per {scope}", sign_before(sign), read, egress) == [["unproven"]]
+    assert flags(f"{LEADS} per {scope}", sign_before(sign), egress) == ([[]] if anywhere else [])
+    assert flags(f"{LEADS} per {scope}", sign, egress) == []
+    after = f"read ~>[5m] !signin within 1h per {scope}"
+    assert flags(after, read, sign, event(601, "exit", 9, host="other", **ANN)) == [expected]
+
+
+def sign_before(sign: Event) -> Event:
+    """The same sign of life, hours before the story."""
+    return event(-5 * HOUR, "event", host=sign.host, format=sign.format)
+
+
+@pytest.mark.parametrize("scope", ["host", "user.name", "all"])
+@pytest.mark.parametrize(("host", "expected"), [("h", []), ("other", ["unproven"])])
+def test_what_a_process_did_its_own_host_shows(scope: str, host: str, expected: list[str]) -> None:
+    """Whatever the scope: no link of a process crosses hosts."""
+    read, egress = event(0, "read", **ANN), event(600, "connect egress", **ANN)
+    assert flags(f"{BY_PROCESS} per {scope}", read, event(60, "exit", 9, host=host, **ANN), egress) == [expected]
+    after = f"read ->[5m] !write within 1h per {scope}"
+    late = event(601, "exit", 9, host="h2", **ANN)
+    assert flags(after, read, event(60, "exit", 9, host=host, **ANN), late) == [expected]
+    leading = f"!write ->[1h] egress per {scope}"
+    first = event(-5 * HOUR, "exit", 9, host=host, **ANN)
+    assert flags(leading, first, egress) == ([] if expected else [[]])
+
+
+@pytest.mark.parametrize(("host", "expected"), [("h", []), ("dc", ["unproven"])])
+def test_of_a_process_it_is_its_host_that_counts_and_not_the_last_event_s(host: str, expected: list[str]) -> None:
+    chain = "spawn as child ~> !write by child ~> signin within 1h per user.name"
+    spawn, signin = event(0, "spawn exec", 7, **ANN), event(600, "signin", **ELSEWHERE, **ANN)
+    assert flags(chain, spawn, event(60, "event", 9, host=host), signin) == [expected]
+
+
+def test_what_a_file_went_through_its_own_host_shows() -> None:
+    chain = "write as drop ~> !exec(drop) ~> signin within 1h per user.name"
+    write, signin = event(0, "write", file__path="/x", **ANN), event(600, "signin", **ELSEWHERE, **ANN)
+    for host, expected in (("h", []), ("dc", ["unproven"])):
+        assert flags(chain, write, event(60, "event", 9, host=host), signin) == [expected]
+
+
+def test_a_doubt_that_another_reason_makes_needless_is_none() -> None:
+    """It is taken for what is known, whatever else is not."""
+    known, doubted = 'process.name == "x"', "new(process.pid among egress in 1h)"
+    for condition in (f"{known} or {doubted}", f"{doubted} or {known}"):
+        chain = f"egress where {condition}"
+        for name, expected in (("x", [[]]), ("y", [["unproven"]])):
+            one = event(0, "connect egress", process__name=name)
+            assert flags(chain, one, allow_unproven=True) == expected
+
+
+def test_a_doubt_of_one_step_is_none_of_another_at_the_same_event() -> None:
+    chain = "(egress where new(process.pid among egress in 1h))? -> connect within 1h"
+    assert flags(chain, event(0, "connect egress"), allow_unproven=True) == [[]]
+
+
+# -- what is read of a file ----------------------------------------
+
+# Sysmon's records: registry values that no chain here asks for, and then a start and a connection.
+SIGNS = {"00:00:00": 13, "01:00:00": 13, "02:00:00": 1, "02:00:05": 13, "02:00:10": 3, "02:30:00": 13}
+ABOUT = {"ProcessId": 7, "Image": "C:\\word.exe", "ParentProcessId": 5, "ParentImage": "C:\\explorer.exe"}
+TOUCHED = {"EventType": "SetValue", "TargetObject": "HKU\\a", "DestinationIp": "203.0.113.9", "Initiated": True}
+
+
+def read(folder: Path, chain: str, codes: set[int]) -> list[list[str]]:
+    """The flags of what a file raises that has only the records of these codes."""
+    file = folder / "sysmon.jsonl"
+    records = [
+        {"EventId": code, "UtcTime": f"2026-01-01 {at}.000", **ABOUT, **TOUCHED}
+        for at, code in SIGNS.items()
+        if code in codes
+    ]
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return [alert.flags for alert in Run([told(chain, "")], [str(file)])]
+
+
+@pytest.mark.parametrize(
+    ("chain", "alone"),
+    [
+        ("spawn without prior write in 1h", []),
+        ("connect where new(process.pid among connect in 1h)", []),
+        ("!write ~> spawn within 1h", []),
+        ("spawn -> !write -> connect within 1h", [["unproven"]]),
+        ("spawn ->[20m] !write within 1h", []),
+    ],
+)
+def test_records_that_no_step_asks_for_are_read_as_signs_of_life(
+    chain: str, alone: list[list[str]], tmp_path: Path
+) -> None:
+    assert read(tmp_path, chain, {1, 3}) == alone
+    assert read(tmp_path, chain, {1, 3, 13}) == [[]]

@@ -1,13 +1,19 @@
 """`--updates`: an alert is given once more when its window has closed or the input ends, if something was added."""
 
+from collections.abc import Sequence
+
 import pytest
 from chainrun.dsl.check import check
 from chainrun.dsl.model import Analytic
 from chainrun.dsl.parser import parse
 from chainrun.dsl.source import Source
+from chainrun.engine import running
 from chainrun.engine.engine import Engine
+from chainrun.engine.match import evidence, groups
+from chainrun.engine.match.evidence import Match, Moment
 from chainrun.engine.report.alert import Alert
 from chainrun.engine.study.trial import tell
+from chainrun.engine.timer import SWEEPS
 
 BEGIN = "0s read /a pid=1\n"
 CHILD = BEGIN + "5s spawn sh pid=2 ppid=1\n"
@@ -145,3 +151,67 @@ def test_editions_come_in_the_order_of_their_moments() -> None:
         (1, "00:00:01"),
         (0, "02:00:00"),
     ]
+
+
+# -- how the evidence of many completions is kept ----------------------------------------
+
+PAIRS = "write -> egress within 1h"
+
+
+def pairs(count: int) -> str:
+    """So many writes, and after each a connection, which follows all of them."""
+    return "".join(f"{2 * n}s write /{n} pid=1\n{2 * n + 1}s egress a.example pid=1\n" for n in range(count))
+
+
+def test_what_is_forgotten_while_an_alert_is_open_was_taken_in_before() -> None:
+    """Three bursts, each long out of the chain's window when the next one comes."""
+    bursts = "".join(
+        f"{at}m write /a pid=1\n{at}m1s write /b pid=1\n{at}m2s egress a.example pid=1\n" for at in (0, 10, 20)
+    )
+    (_, _), (again, _) = given("write -> egress within 1m once per host in 1h", bursts)
+    assert counts(again) == [6, 3]
+    assert [e.line for e in again.steps[0].evidence or ()] == [3, 4, 6, 7, 9, 10]
+
+
+def test_each_completion_has_a_window_of_its_own() -> None:
+    """Of two that are taken in together the one reaches back to events that the other does not."""
+    first = "0s write /a pid=1\n1s egress a.example pid=1\n"
+    writes = "101s write /b pid=1\n102s write /c pid=1\n103s write /d pid=1\n"
+    others = "158s write /x pid=9\n159s write /x pid=9\n"  # time goes on
+    (_, _), (again, _) = given(
+        "write -> egress within 1m once per host in 1h",
+        f"{first}{writes}{others}160s egress a.example pid=1\n162s egress a.example pid=1",
+    )
+    assert counts(again) == [4, 3]
+
+
+def test_of_a_flood_is_taken_in_what_its_log_still_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "LOG_LIMIT", 10)
+    monkeypatch.setattr(running, "MOST_LATER", 2)
+    (_, _), (again, _) = given(PAIRS, "".join(f"{3 * n}s write /x pid=1\n" for n in range(80)) + pairs(120))
+    write, egress = again.steps
+    assert (write.count_at_least, egress.count) == (200, 120)  # nothing was lost, though some might have been
+
+
+def test_a_later_completion_costs_no_walk_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence is taken in where something is about to be forgotten, and at the end; not at each completion."""
+    walks: list[int] = []
+
+    def collect(moments: Sequence[Moment], window: int | None) -> Match:
+        walks.append(len(moments))
+        return evidence.collect(moments, window)
+
+    monkeypatch.setattr(running, "collect", collect)
+    (_, _), (again, _) = given(PAIRS, pairs(1700))
+    assert counts(again) == [1700, 1700]
+    assert sum(walks) == 1700
+    assert len(walks) <= SWEEPS + 2
+
+
+def test_the_second_edition_shows_what_the_first_match_lacked_by_the_first_that_has_it() -> None:
+    chain = "read -> write -> egress? within 1h"
+    lines = "0s read /a pid=1\n1s write /b pid=1\n2s egress a.example pid=1\n3s egress b.example pid=1\n"
+    (_, _), (again, _) = given(chain, lines)
+    witness = [step.witness.line for step in again.steps if step.witness]
+    assert witness == [3, 4, 5]
+    assert counts(again) == [1, 1, 2]

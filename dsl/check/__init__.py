@@ -82,6 +82,7 @@ def check(
         parameters=tuple(_parameter(k) for k in parameters.used),
         chains=found,
         tests=tuple(test for test in judged if test is not None),
+        aliases=tuple(overrides.aliases.items()),
         span=file.span,
     )
     return analytic, faults.warnings

@@ -3,7 +3,8 @@
     8s  spawn  zsh  pid=11 ppid=10      kinds (spawn)   process.name = "zsh", process.pid = 11, process.parent.pid = 10
 
 Fields have their canonical names, the names of the kind's arguments (`user=`, `to=`, `image=`), the few short names
-below, and the entity that the kind introduces (`volume=`). What a line leaves out the harness fills in, not this.
+below, and the entity that the kind introduces (`volume=`); `raw."Some.Field"=` is of the record as it came. What a line
+leaves out the harness fills in, not this.
 """
 
 import re
@@ -34,8 +35,10 @@ SHORT = {
     "session": model.Target(ValueType.TEXT, "session.id"),
 }
 HOST = "host"
+RAW = "raw."
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?")
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(KB|MB|GB)?")
 _ADDRESSED = re.compile(r"(?:\[([^\]]+)\]|([^:]+)):([0-9]{1,5})")
 _MEANT = {
@@ -67,6 +70,7 @@ def line(node: tree.TestLine, scope: Scope) -> model.TestLine | None:
         line=number,
         parts=tuple(known),
         fields=tuple(said.fields.items()),
+        record=tuple((name.removeprefix(RAW), value) for name, value in said.record.items()),
         host=said.host,
         text=node.text,
         span=node.span,
@@ -89,6 +93,7 @@ class _Said:
         self.parts = parts
         self.scope = scope
         self.fields: dict[str, Typed] = {}
+        self.record: dict[str, Typed] = {}
         self.host: str | None = None
         self.is_faulty = False
 
@@ -104,6 +109,10 @@ class _Said:
         name = node.name.text.replace('"', "")
         if name == HOST:
             self.host = ",".join(node.values)
+            return
+        if name.startswith(RAW) and name != RAW:
+            found = tuple(map(_bare, node.values)) if node.is_bare else node.values
+            self._put(self.record, name, found if len(found) > 1 else found[0], node.span)
             return
         target = self._target(name)
         if target is None:
@@ -132,8 +141,6 @@ class _Said:
         helps: tuple[str, ...] = ()
         if not meant:
             helps = (f"short names: {', '.join(sorted({*SHORT, HOST}))}", "`chainrun kinds` lists others")
-        if name.startswith("raw."):
-            helps = ('a line has no record of its own: name a file of events, `events "case.jsonl"`',)
         mark = f"did you mean `{meant}`?" if meant else ""
         self.scope.faults.error("C204", f"no field is called `{name}`", span, mark, helps=helps)
 
@@ -169,9 +176,11 @@ class _Said:
         found = [t for t in typed if t is not None]
         if len(found) < len(typed):
             return
-        value: Typed = tuple(found) if known.many else found[0]
-        if self.fields.setdefault(field, value) != value:
-            self._fault(f"`{field}` is given twice", span, f"it is `{self.fields[field]}` already")
+        self._put(self.fields, field, tuple(found) if known.many else found[0], span)
+
+    def _put(self, held: dict[str, Typed], name: str, value: Typed, span: Span) -> None:
+        if held.setdefault(name, value) != value:
+            self._fault(f"`{name}` is given twice", span, f"it is `{held[name]}` already")
 
     def _typed(self, field: str, type_: ValueType, text: str, span: Span) -> Scalar | None:
         match type_:
@@ -205,6 +214,13 @@ class _Said:
     def _fault(self, message: str, span: Span, mark: str, helps: tuple[str, ...] = ()) -> None:
         self.is_faulty = True
         self.scope.faults.error("C620", message, span, mark, helps=helps)
+
+
+def _bare(text: str) -> Scalar:
+    """What a value is in JSON, where it is one: a number, true or false; else text."""
+    if _JSON_NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    return text == "true" if text in ("true", "false") else text
 
 
 def _is_address(text: str) -> bool:

@@ -1,4 +1,5 @@
-"""What the words of a command line stand for: chains, events, durations, terminals.
+"""What the words of a command line stand for: chains, events, durations, terminals; and the options that several verbs
+have, but for those about chains (`chains`).
 
 Globs are expanded here too, for shells that do not, and for patterns in quotes.
 """
@@ -8,12 +9,31 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from chainrun.dsl.literal import DURATION, microseconds
 
 from ..intake.source import STANDARD_INPUT, is_telemetry, is_utf8
 from ..report.escape import excerpt
 from .exits import UsageError
+
+WordsArgument = Annotated[
+    list[str], typer.Argument(metavar="CHAIN|EVENTS", help="Chains and events, in any order.", show_default=False)
+]
+HostOption = Annotated[str | None, typer.Option(metavar="NAME", help="The host of records that name none.")]
+InventoryOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Who had which address: CSV with address, host, from, until.")
+]
+LatenessOption = Annotated[
+    str, typer.Option(metavar="DURATION", help="How much out of order a pipe's events may be; files need none.")
+]
+TelemetryOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Read this telemetry format only; may be repeated.")
+]
+TelemetryFileOption = Annotated[
+    list[str] | None, typer.Option(metavar="FILE", help="A telemetry format of your own; may be repeated.")
+]
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:

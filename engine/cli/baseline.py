@@ -16,7 +16,17 @@ from ..report.escape import excerpt
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
 from ..run import Options
-from .arguments import host_name, needs_chain, needs_events, split
+from .arguments import (
+    HostOption,
+    InventoryOption,
+    TelemetryFileOption,
+    TelemetryOption,
+    WordsArgument,
+    host_name,
+    needs_chain,
+    needs_events,
+    split,
+)
 from .begin import begin
 from .chains import SetOption, SiteOption, load
 from .exits import Exit, UsageError
@@ -25,25 +35,17 @@ from .progress import Bar
 
 
 def command(
-    words: Annotated[
-        list[str], typer.Argument(metavar="CHAIN|EVENTS", help="Chains and events, in any order.", show_default=False)
-    ],
+    words: WordsArgument,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; else standard output.")
     ] = None,
     settings: SetOption = None,
     site: SiteOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
-    inventory: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Who had which address: CSV with address, host, from, until.")
-    ] = None,
-    host: Annotated[str | None, typer.Option(metavar="NAME", help="The host of records that name none.")] = None,
-    telemetry: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Read this telemetry format only; may be repeated.")
-    ] = None,
-    telemetry_file: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="A telemetry format of your own; may be repeated.")
-    ] = None,
+    inventory: InventoryOption = None,
+    host: HostOption = None,
+    telemetry: TelemetryOption = None,
+    telemetry_file: TelemetryFileOption = None,
 ) -> int:
     chains, inputs = split(words)
     needs_chain(chains, "baseline")
@@ -55,7 +57,6 @@ def command(
     options = Options(
         host=host,
         inventory=inventory,
-        aliases=library.aliases,
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
     )

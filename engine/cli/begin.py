@@ -1,6 +1,7 @@
 """A run as the command line begins it: what is wrong with a file that its options name is a sentence, exit code 3."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from ..baseline import BaselineError
 from ..chains import Library
@@ -20,8 +21,15 @@ def begin(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Run:
     """The run of these chains, ready to be iterated."""
-    try:
+    with sound():
         return Run(library.analytics, inputs, options, on_progress=on_progress)
+
+
+@contextmanager
+def sound() -> Iterator[None]:
+    """Tells what is wrong with the files that options name: telemetry formats, inventories, baselines."""
+    try:
+        yield
     except FormatError as error:
         raise UsageError(_told(error.faults), "`chainrun formats`") from error
     except (InventoryError, BaselineError) as error:

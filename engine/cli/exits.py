@@ -9,6 +9,7 @@ class Exit(IntEnum):
     WRONG_CHAIN = 2
     USAGE = 3  # wrong flags or configuration
     UNREADABLE = 4  # an input, or the output, failed
+    GAP = 5  # telemetry cannot show a chain, under --fail-on-gap
     INTERNAL = 70  # a fault of ours; sysexits.h calls it EX_SOFTWARE
     INTERRUPTED = 130
 

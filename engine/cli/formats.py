@@ -10,6 +10,7 @@ from chainrun.dsl.nearest import nearest
 from ..formats import FormatError, load_formats
 from ..report.escape import escape, excerpt
 from ..run import choose_formats
+from .arguments import TelemetryFileOption
 from .exits import Exit, UsageError
 
 _WIDTH = 100
@@ -17,9 +18,7 @@ _WIDTH = 100
 
 def command(
     name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False)] = None,
-    telemetry_file: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="A telemetry format of your own; may be repeated.")
-    ] = None,
+    telemetry_file: TelemetryFileOption = None,
 ) -> int:
     try:
         formats = choose_formats((), tuple(telemetry_file or ())) if telemetry_file else load_formats()

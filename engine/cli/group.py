@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     "check": "Check chain files and show every fault.",
     "fmt": "Bring chain files into the canonical form.",
     "test": "Run the tests of chain files, and the cases beside them.",
+    "coverage": "Show whether telemetry can show each step of a chain.",
     "baseline": "Learn from old telemetry what is not new.",
     "explain": "Say in prose what a chain means; --dot draws it.",
     "params": "List a chain file's parameters and where their values come from.",

@@ -21,7 +21,19 @@ from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
 from ..report.text import TextBlocks
 from ..run import Options
-from .arguments import duration, host_name, needs_chain, needs_events, split
+from .arguments import (
+    HostOption,
+    InventoryOption,
+    LatenessOption,
+    TelemetryFileOption,
+    TelemetryOption,
+    WordsArgument,
+    duration,
+    host_name,
+    needs_chain,
+    needs_events,
+    split,
+)
 from .begin import begin
 from .chains import SetOption, SiteOption, TunedOption, load
 from .exits import Exit
@@ -36,9 +48,7 @@ class Form(StrEnum):
 
 
 def command(
-    words: Annotated[
-        list[str], typer.Argument(metavar="CHAIN|EVENTS", help="Chains and events, in any order.", show_default=False)
-    ],
+    words: WordsArgument,
     form: Annotated[
         Form | None, typer.Option("--format", "-f", help="How alerts are written; text on a terminal, else jsonl.")
     ] = None,
@@ -65,19 +75,11 @@ def command(
         list[str] | None,
         typer.Option(metavar="FILE", help="What was seen before, by `chainrun baseline`; may be repeated."),
     ] = None,
-    inventory: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Who had which address: CSV with address, host, from, until.")
-    ] = None,
-    host: Annotated[str | None, typer.Option(metavar="NAME", help="The host of records that name none.")] = None,
-    lateness: Annotated[
-        str, typer.Option(metavar="DURATION", help="How much out of order a pipe's events may be; files need none.")
-    ] = "0",
-    telemetry: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Read this telemetry format only; may be repeated.")
-    ] = None,
-    telemetry_file: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="A telemetry format of your own; may be repeated.")
-    ] = None,
+    inventory: InventoryOption = None,
+    host: HostOption = None,
+    lateness: LatenessOption = "0",
+    telemetry: TelemetryOption = None,
+    telemetry_file: TelemetryFileOption = None,
     fail_on_alert: Annotated[
         bool, typer.Option("--fail-on-alert", help="Exit with 1 where there was an alert.")
     ] = False,
@@ -97,7 +99,6 @@ def command(
         allow_unproven=allow_unproven,
         baselines=tuple(baseline or ()),
         inventory=inventory,
-        aliases=library.aliases,
         host=host,
         lateness=late,
         telemetry=tuple(telemetry or ()),

@@ -13,15 +13,15 @@ import typer
 from chainrun.dsl.render import to_text
 
 from ..chains import Faults, chain_files
-from ..formats import FormatError
 from ..report.escape import escape, excerpt
 from ..report.paint import Paint, is_wanted
 from ..run import choose_formats
 from ..study.junit import to_junit
 from ..study.trial import Result, trials
-from .arguments import expand, needs_chain
+from .arguments import TelemetryFileOption, expand, needs_chain
+from .begin import sound
 from .chains import SetOption, SiteOption, open_library
-from .exits import Exit, UsageError
+from .exits import Exit
 from .outputs import needs_spare, write
 
 
@@ -33,19 +33,15 @@ def command(
     ] = None,
     settings: SetOption = None,
     site: SiteOption = None,
-    telemetry_file: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="A telemetry format of your own; may be repeated.")
-    ] = None,
+    telemetry_file: TelemetryFileOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No closing line.")] = False,
 ) -> int:
     paths = [path for word in files for path in expand(word)]
     needs_chain(paths, "test")
     if junit is not None:
         needs_spare(junit, [*chain_files(paths)[0], *(telemetry_file or ())])
-    try:
+    with sound():
         formats = choose_formats((), telemetry_file or ())
-    except FormatError as error:
-        raise UsageError("; ".join(excerpt(fault, 300) for fault in error.faults), "`chainrun formats`") from error
     library = open_library(paths, settings, site)
     wrong = {faults.source.name: _shown(faults, False) for faults in library.errors}
     for faults in library.errors:
@@ -55,7 +51,7 @@ def command(
     for analytic in library.analytics:
         if analytic.file in wrong:
             continue
-        for result in trials(analytic, formats, library.aliases):
+        for result in trials(analytic, formats):
             results.setdefault(analytic.file, []).append(result)
             if not (result.passed and only_failing):
                 sys.stdout.write("".join(_block(result, paint)))

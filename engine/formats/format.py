@@ -24,14 +24,18 @@ class Reading(msgspec.Struct, frozen=True):
 
 Readings = tuple[Reading, ...]  # the first that yields something is the value
 
+EACH = "each"  # the key of a record under which an element of its list stands
+
 
 class Condition(msgspec.Struct, frozen=True):
     """A test of one value; exactly one of the tests is set.
 
     values   it is one of these texts (compared without case; numbers and truths as their text)
+    within   it is an address in one of these networks
     bits     it is a number that has one of these bits
     present  it is there, or it is not
     starts   its text starts with this (without case)
+    ends     its text ends with this
     """
 
     readings: Readings
@@ -39,6 +43,8 @@ class Condition(msgspec.Struct, frozen=True):
     bits: int | None = None
     present: bool | None = None
     starts: str | None = None
+    ends: str | None = None
+    within: frozenset[str] | None = None
     negated: bool = False
 
 
@@ -64,6 +70,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     may      kinds that only the event's fields decide (`intake.kinds`), for `sees` and for skipping
     time     the occurrence's own time in UTC, better than the record's
     spare    a time in UTC to fall back on where the record has none of its own
+    each     a list: the record is one event for each of its elements, which stands under the key `each` then
     """
 
     title: str
@@ -74,6 +81,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     may: frozenset[str] = frozenset()
     time: Readings = ()
     spare: Readings = ()
+    each: Readings = ()
     fields: tuple[Field, ...] = ()
 
 
@@ -92,7 +100,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     sees       the kinds that it can yield
     blind      what it cannot show, in words
     flow       its records come from the network and name no host: whose they are, their source address tells
-    unwrap     the records are JSON inside this text
+    unwrap     other places where its records stand in the records of a shipper
+    platform   where a record says which platform it comes from; `os` where it does not
     written    when a record says it was written
     local      ... which is local time in disguise, to be corrected by its host's measured offset
     keys       what `records` are dispatched by
@@ -107,7 +116,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     recognise: Recognition
     file: str = ""
     flow: bool = False
-    unwrap: RawPath = ()
+    unwrap: tuple[RawPath, ...] = ()
+    platform: Readings = ()
     written: Readings = ()
     local: bool = False
     computer: Readings = ()

@@ -79,6 +79,16 @@ def filetime(value: object) -> int | None:
     return _usable(value // 10 - _FILETIME_EPOCH) if type(value) is int else None
 
 
+def seconds_nanos(value: object) -> int | None:
+    """Protocol buffers' `{"seconds": "1732454400", "nanos": 5}`."""
+    if not isinstance(value, dict):
+        return None
+    seconds, nanos = epoch_seconds(value.get("seconds")), value.get("nanos", 0)
+    if seconds is None or type(nanos) is not int or not 0 <= nanos < 1_000_000_000:
+        return None
+    return seconds + nanos // 1_000
+
+
 def moment(value: object) -> int | None:
     """ISO 8601, or an epoch whose unit its size tells (seconds reach 10^11 in the year 5138)."""
     if type(value) is str and "-" in value:

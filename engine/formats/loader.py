@@ -16,7 +16,7 @@ from chainrun.engine.paths import PLATFORMS
 
 from .format import Field, Format, Readings, Recognition, Record
 from .rawpath import RawPath
-from .spec import Fault, FormatError, Shape, Speller, nearest
+from .spec import Fault, FormatError, Shape, Speller, nearest, values_of
 
 _FORMAT_KEYS: dict[str, type | tuple[type, ...]] = {
     "name": str,
@@ -25,7 +25,8 @@ _FORMAT_KEYS: dict[str, type | tuple[type, ...]] = {
     "blind": str,
     "flow": bool,
     "recognise": dict,
-    "unwrap": str,
+    "unwrap": (str, list),
+    "platform": (str, list),
     "time": dict,
     "host": (str, list),
     "number": (str, list),
@@ -33,6 +34,7 @@ _FORMAT_KEYS: dict[str, type | tuple[type, ...]] = {
     "places": dict,
     "moved": dict,
     "lost": list,
+    "only": dict,
     "fields": dict,
     "dispatch": list,
     "groups": dict,
@@ -89,7 +91,7 @@ def _tables() -> dict[str, dict[str, Any]]:
 
 @cache
 def _catalogues() -> dict[str, dict[str, Any]]:
-    return {table["catalogue"]: table for table in _tables().values() if "name" not in table}
+    return {table["catalogue"]: table for table in _tables().values() if "name" not in table and "catalogue" in table}
 
 
 @cache
@@ -135,16 +137,22 @@ def _read(file: str, table: dict[str, Any], catalogues: dict[str, dict[str, Any]
     fields: list[Field] = []
     records: list[Record] = []
     for speller, entries in rooms:
-        groups = {name: speller.fields(value, f"groups.{name}") for name, value in entries.get("groups", {}).items()}
+        speller.groups(entries.get("groups", {}))
         for at, record in enumerate(entries.get("records", ())):
             by = dispatch if speller is owner else ()
-            found = speller.record(record, f"records[{at + 1}]", by, groups)
+            found = speller.record(record, f"records[{at + 1}]", by)
             records.append(found if by else _any_key(found, len(dispatch)))
         fields.extend(speller.fields(entries.get("fields", {}), "fields"))
 
     keys = tuple(owner.readings(name, "dispatch") for name in dispatch)
     said = [_constant(key) for key in keys]
     records = [r for r in records if all(s is None or v is None or s in v for s, v in zip(said, r.keys, strict=True))]
+    for name, values in row.get("only", {}).items():
+        if name not in dispatch:
+            spell.fault(f"only.{name}", f"records are not looked up by this{nearest(name, dispatch)}")
+        else:
+            at, kept = dispatch.index(name), values_of(values)
+            records = [r for r in records if not (r.keys[at] or kept).isdisjoint(kept)]
 
     format = Format(
         name=row.get("name", ""),
@@ -155,7 +163,8 @@ def _read(file: str, table: dict[str, Any], catalogues: dict[str, dict[str, Any]
         blind=" ".join(row.get("blind", "").split()),
         recognise=_recognition(spell, row.get("recognise", {})),
         flow=row.get("flow", False),
-        unwrap=spell.path(row["unwrap"], "unwrap") if "unwrap" in row else (),
+        unwrap=tuple(spell.path(text, "unwrap") for text in spell.strings(row.get("unwrap", []), "unwrap")),
+        platform=spell.readings(row["platform"], "platform", "host.os.type") if "platform" in row else (),
         written=spell.readings(time["written"], "time.written", "@timestamp") if "written" in time else (),
         local=time.get("local", False),
         computer=spell.readings(row["host"], "host") if "host" in row else (),

@@ -11,7 +11,8 @@ from difflib import get_close_matches
 from typing import Any
 
 import msgspec
-from chainrun.dsl.vocabulary import vocabulary
+from chainrun.dsl.vocabulary import ANY_LABEL, vocabulary
+from chainrun.engine.addresses import network
 
 from .converters import CONVERTERS, default_converter
 from .format import Also, Condition, Field, Reading, Readings, Record
@@ -69,6 +70,8 @@ class Speller:
         self.faults: list[Fault] = []
         self._names = names
         self._shape = shape or Shape()
+        self._groups: dict[str, Any] = {}
+        self._group_fields: dict[tuple[str, str], tuple[Field, ...]] = {}
 
     def fault(self, key: str, message: str) -> None:
         self.faults.append(Fault(self.file, key, message))
@@ -197,28 +200,49 @@ class Speller:
     def _condition(self, name: str, test: Any, key: str) -> Condition | None:
         readings = self.readings(name, key)
         if isinstance(test, dict):
-            known = self.table(test, key, {"bits": int, "present": bool, "starts": str, "not": (str, int, list)})
+            known = self.table(test, key, _TESTS)
             if len(known) != 1:
-                self.fault(key, "must have one of bits, present, starts, not")
+                self.fault(key, f"must have one of {', '.join(_TESTS)}")
                 return None
+            if "within" in known or "outside" in known:
+                name = next(iter(known))
+                return Condition(
+                    readings, within=self._networks(known[name], f"{key}.{name}"), negated=name == "outside"
+                )
             if "not" in known:
                 return Condition(readings, values=values_of(known["not"]), negated=True)
-            starts = known.get("starts")
+            starts, ends = known.get("starts"), known.get("ends")
             return Condition(
-                readings, bits=known.get("bits"), present=known.get("present"), starts=starts and starts.lower()
+                readings,
+                bits=known.get("bits"),
+                present=known.get("present"),
+                starts=starts and starts.lower(),
+                ends=ends and ends.lower(),
             )
         if not isinstance(test, str | int | list):
             self.fault(key, "must be a value, a list of values, or a test")
             return None
         return Condition(readings, values=values_of(test))
 
+    def _networks(self, value: Any, key: str) -> frozenset[str]:
+        found = self.strings(value, key)
+        for text in found:
+            if network(text) is None:
+                self.fault(key, f"`{text}` is no address and no network")
+        return frozenset(found)
+
     def fields(self, value: Any, key: str) -> tuple[Field, ...]:
-        """A table of canonical fields and where they are."""
+        """A table of canonical fields and where they are. `"*" = "*"`: all others are called as they are here."""
         if not isinstance(value, dict):
             self.fault(key, "must be a table of fields")
             return ()
         found: list[Field] = []
-        for name, reading in value.items():
+        rest = value.get("*", "")
+        here = {*value, "@timestamp", ANY_LABEL}
+        others = (name for name in vocabulary().fields if rest and name not in here)
+        table = {**value, **{name: str(rest).replace("*", name) for name in others}}
+        table.pop("*", None)
+        for name, reading in table.items():
             where = f'{key}."{name}"'
             if vocabulary().field(name) is None:
                 self.fault(where, f"no canonical field is called `{name}`{nearest(name, vocabulary().fields)}")
@@ -228,9 +252,36 @@ class Speller:
                 found.append(Field(name, readings))
         return tuple(found)
 
-    def record(self, value: Any, key: str, dispatch: tuple[str, ...], groups: dict[str, tuple[Field, ...]]) -> Record:
+    def groups(self, tables: dict[str, Any]) -> None:
+        """Takes the groups that records may `use`. One that reads below `*` is spelled for each place it is used at."""
+        self._groups = tables
+        for name in tables:
+            if not _is_placed(tables[name]):
+                self._group(name, "", "")
+
+    def _group(self, name: str, place: str, key: str) -> tuple[Field, ...]:
+        """The fields of a group, for a record whose things stand at a place."""
+        table = self._groups.get(name)
+        if table is None:
+            self.fault(f"{key}.use", f"no group is called `{name}`{nearest(name, self._groups)}")
+            return ()
+        if not _is_placed(table):
+            place = ""
+        elif not place:
+            self.fault(f"{key}.use", f"`*` of group `{name}` stands for the `place` of the record, which has none")
+            return ()
+        if (name, place) not in self._group_fields:
+            self._group_fields[name, place] = self.fields(_placed(table, place), f"groups.{name}")
+        return self._group_fields[name, place]
+
+    def record(self, value: Any, key: str, dispatch: tuple[str, ...]) -> Record:
         """One `[[records]]` table."""
         row = self.table(value, key, _RECORD_KEYS)
+        place = row.get("place", "")
+        if place:
+            row = _placed(row, place)
+        elif _is_placed(row):
+            self.fault(key, "`*` stands for the `place` of the record, which has none")
         when = dict(row.get("when", {}))
         keys: list[frozenset[str] | None] = []
         for name in dispatch:
@@ -241,9 +292,7 @@ class Speller:
             keys.append(None if test is None else values_of(test))
         fields: dict[str, Field] = {field.name: field for field in self.fields(row.get("fields", {}), f"{key}.fields")}
         for group in self.strings(row.get("use", []), f"{key}.use"):
-            if group not in groups:
-                self.fault(f"{key}.use", f"no group is called `{group}`{nearest(group, groups)}")
-            for field in groups.get(group, ()):
+            for field in self._group(group, place, key):
                 fields.setdefault(field.name, field)
         also: list[Also] = []
         for at, entry in enumerate(row.get("also", ())):
@@ -264,6 +313,7 @@ class Speller:
             may=self.kinds(row.get("may", []), f"{key}.may"),
             time=self.readings(row["time"], f"{key}.time", "@timestamp") if "time" in row else (),
             spare=self.readings(row["spare_time"], f"{key}.spare_time", "@timestamp") if "spare_time" in row else (),
+            each=self.readings(row["each"], f"{key}.each") if "each" in row else (),
             fields=tuple(fields.values()),
         )
 
@@ -273,6 +323,22 @@ def values_of(test: Any) -> frozenset[str]:
     return frozenset(str(value).lower() for value in (test if isinstance(test, list) else [test]))
 
 
+def _is_placed(value: Any) -> bool:
+    """Whether something in a table is read below the place of the record that uses it."""
+    if isinstance(value, dict):
+        return any(map(_is_placed, value.values()))
+    return any(map(_is_placed, value)) if isinstance(value, list) else isinstance(value, str) and value.startswith("*.")
+
+
+def _placed(value: Any, place: str) -> Any:
+    """A table with a place for the `*` that its keys and readings begin with."""
+    if isinstance(value, dict):
+        return {_placed(name, place): _placed(entry, place) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_placed(item, place) for item in value]
+    return place + value[1:] if isinstance(value, str) and value.startswith("*.") else value
+
+
 _TYPE_NAMES: dict[type, str] = {
     str: "a string",
     int: "a whole number",
@@ -280,14 +346,25 @@ _TYPE_NAMES: dict[type, str] = {
     list: "a list",
     dict: "a table",
 }
+_TESTS: dict[str, type | tuple[type, ...]] = {
+    "bits": int,
+    "present": bool,
+    "starts": str,
+    "ends": str,
+    "within": (str, list),
+    "outside": (str, list),
+    "not": (str, int, list),
+}
 _RECORD_KEYS: dict[str, type | tuple[type, ...]] = {
     "title": str,
+    "place": str,
     "when": dict,
     "kinds": list,
     "also": list,
     "may": list,
     "time": (str, list),
     "spare_time": (str, list),
+    "each": (str, list),
     "use": list,
     "fields": dict,
 }

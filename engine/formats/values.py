@@ -5,13 +5,14 @@ id) or is of the wrong type. Listed by name in `converters`.
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
 from chainrun.engine import addresses
 
 # What sources write where there is nothing to write.
-NOTHING = frozenset({"", "-", "<unknown process>", "(null)"})
+NOTHING = frozenset({"", "-", "<unknown process>", "(null)", "<NA>"})
 
 
 class Known(dict[str, Any]):
@@ -102,12 +103,20 @@ def boolean(value: Any) -> bool | None:
 
 
 def guid(value: Any) -> str | None:
-    """A GUID in small letters without braces; an all-zero one names nothing."""
+    """A GUID in small letters without braces; an all-zero one names nothing. One that ends in zeros is what Sysmon for
+    Linux gives to every process of a second that it knows too little of."""
     if type(value) is not str:
         return None
     if value[:1] == "{":
         value = value[1:-1]
-    return None if len(value) != 36 or value == "00000000-0000-0000-0000-000000000000" else value.lower()
+    return None if len(value) != 36 or value.endswith("-0000-000000000000") else value.lower()
+
+
+def exec_pid(value: Any) -> int | None:
+    """The pid in a Tetragon `exec_id`, which is `node:ticks:pid` in base64: all that is known of an unseen parent."""
+    if type(value) is not str or len(value) > 512:
+        return None
+    return pid(b64decode(value, validate=True).rpartition(b":")[2].decode())
 
 
 # -- names and addresses ----------------------------------------
@@ -162,6 +171,26 @@ def host(value: Any) -> str | None:
     return (_hosts[value] or None) if type(value) is str and value not in NOTHING else None
 
 
+_INSIDE = re.compile("[0-9a-f]{12}")
+
+
+def machine(value: Any) -> str | None:
+    """A computer's name, which is not the short id that a container has for one on its inside."""
+    found = text(value)
+    return None if found is None or _INSIDE.fullmatch(found) else found
+
+
+_NO_CONTAINER = frozenset({"", "host", "<na>"})  # Falco's words for processes outside of all containers
+
+
+def container_id(value: Any) -> str | None:
+    """A container's id without the `docker://` or `containerd://` that Kubernetes writes before it."""
+    if type(value) is not str:
+        return None
+    found = value.rpartition("://")[2].lower()
+    return None if found in _NO_CONTAINER else found
+
+
 _TRANSPORTS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "ipv6-icmp"}
 
 
@@ -169,6 +198,64 @@ def transport(value: Any) -> str | None:
     """`tcp`, `udp`, …, also from the protocol's number."""
     found = text(value)
     return None if found is None else _TRANSPORTS.get(found) or found.lower()
+
+
+_PLATFORMS = {
+    **dict.fromkeys(("windows", "win"), "windows"),
+    **dict.fromkeys(("macos", "mac", "darwin", "osx"), "macos"),
+    **dict.fromkeys(
+        ("linux", "lin", "unix", "debian", "redhat", "rhel", "fedora", "suse", "ubuntu", "centos"), "linux"
+    ),
+    **dict.fromkeys(("amazon", "arch", "alpine", "rocky", "almalinux", "oracle"), "linux"),
+}
+
+
+def platform(value: Any) -> str | None:
+    """`windows`, `macos` or `linux`, from the many names that sources give them."""
+    return _PLATFORMS.get(value.lower()) if type(value) is str else None
+
+
+_DIRECTIONS = {
+    **dict.fromkeys(("ingress", "inbound", "incoming", "in", "i"), "ingress"),
+    **dict.fromkeys(("egress", "outbound", "outgoing", "out", "o"), "egress"),
+}
+
+
+def direction(value: Any) -> str | None:
+    """`ingress` or `egress`, from the names that sources give them."""
+    return _DIRECTIONS.get(value.lower()) if type(value) is str else None
+
+
+_OUTCOMES = {
+    **dict.fromkeys(("success", "succeeded", "1"), "success"),
+    **dict.fromkeys(("failure", "failed", "2"), "failure"),
+}
+
+
+def outcome(value: Any) -> str | None:
+    """`success` or `failure`, also from OCSF's status ids."""
+    found = text(value)
+    return None if found is None else _OUTCOMES.get(found.lower())
+
+
+_DNS_CODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
+_DNS_NAMES = {"FORMERROR": "FORMERR", "SERVERROR": "SERVFAIL"}
+
+
+def dns_code(value: Any) -> str | None:
+    """`NXDOMAIN`, also from its number, and from the names that OCSF gives."""
+    found = text(value)
+    if found is None:
+        return None
+    if found.isdecimal():
+        return _DNS_CODES[int(found)] if len(found) == 1 and int(found) < len(_DNS_CODES) else found
+    return _DNS_NAMES.get(found.upper()) or found.upper()
+
+
+def lower(value: Any) -> str | None:
+    """A text in small letters."""
+    found = text(value)
+    return None if found is None else found.lower()
 
 
 # -- who ----------------------------------------

@@ -1,11 +1,13 @@
 """Which files a process start runs as code besides its image: an interpreter's script, a host program's library.
 
-`wscript x.vbs`, `powershell -File y.ps1`, `cmd /c z.bat`, `rundll32 a.dll,Entry`, `java -jar b.jar`. It reads what is
-written on the command line; what a script loads by itself is not there. Called by `normalise` for `exec.path`.
+`wscript x.vbs`, `powershell -File y.ps1`, `rundll32 a.dll,Entry`, `java -jar b.jar`, `bash -c ". c"`. It reads what
+is written on the command line; what a script loads by itself is not there. Called by `normalise` for `exec.path`, and
+for `open.path`, the files that a program was given.
 """
 
 import re
 from collections.abc import Callable, Iterable
+from urllib.parse import unquote
 
 from chainrun.engine import paths
 
@@ -22,7 +24,26 @@ def code_files(args: tuple[str, ...], os: str, directory: str | None) -> tuple[s
     find = _INTERPRETERS.get(program) or _INTERPRETERS.get(program.rstrip("0123456789."))
     if find is None:
         return ()
-    return tuple(dict.fromkeys(_placed(word, os, directory) for word in find(args[1:]) if _is_file(word)))
+    words = map(_path, find(args[1:]))
+    return tuple(dict.fromkeys(placed(word, os, directory) for word in words if _is_file(word)))
+
+
+def documents(args: tuple[str, ...], os: str, directory: str | None) -> tuple[str, ...]:
+    """The files that a program may have been started to open: its arguments but for options and addresses. That a
+    word is the name of a file nobody can tell from the word; it is one where a file of that name was written."""
+    words = (_path(word) for word in args[1:_MOST_DOCUMENTS] if word[:1] != "-" and "\n" not in word)
+    return tuple(dict.fromkeys(placed(word, os, directory) for word in words if _is_file(word)))
+
+
+_MOST_DOCUMENTS = 64
+
+
+def _path(word: str) -> str:
+    """The path of a file's URL; any other word as it is."""
+    if word[:8].casefold() == "file:///":
+        path = unquote(word[7:])
+        return path[1:] if _DRIVE.match(path, 1) else path
+    return word
 
 
 def _is_file(word: str) -> bool:
@@ -40,7 +61,8 @@ _SYSTEM_LIBRARIES = frozenset(
 )
 
 
-def _placed(word: str, os: str, directory: str | None) -> str:
+def placed(word: str, os: str, directory: str | None) -> str:
+    """A path as it stands on a command line, or in a system call, as one from the root."""
     absolute = word[0] in "\\/%~$" or _DRIVE.match(word) is not None
     if absolute or not directory or _is_system(word):
         return paths.normalise(word, os)
@@ -153,6 +175,34 @@ def _words(args: tuple[str, ...]) -> Iterable[str]:
     return [word for word in args if not _is_option(word)]
 
 
+_SOURCED = re.compile(r"(?:^|[;&|{(\n])\s*(?:source|\.)\s+(?:--\s+)?(\"[^\"]*\"|'[^']*'|[^\s;&|)]+)")
+
+
+def _shell(args: tuple[str, ...]) -> Iterable[str]:
+    """The script, and start-up files named by option; of code on the command line (`-c`) the files that it sources."""
+    found: list[str] = []
+    at = 0
+    while at < len(args):
+        word = args[at]
+        if word in ("--rcfile", "--init-file") and at + 1 < len(args):
+            found.append(args[at + 1])
+            at += 1
+        elif word in ("-o", "+o", "-O", "+O"):
+            at += 1  # the name of a setting follows
+        elif word[:1] not in "-+" or word in ("-", "--"):
+            return [*found, *args[at + (word in ("-", "--")) :][:1]]
+        elif word[:2] != "--" and "c" in word:
+            code = next((arg for arg in args[at + 1 :] if arg[:1] not in "-+"), "")
+            return [*found, *(file.strip("\"'") for file in _SOURCED.findall(code))]
+        at += 1
+    return found
+
+
+def _launcher(args: tuple[str, ...]) -> Iterable[str]:
+    """The desktop entries that a desktop's launcher is given: they say which command to run."""
+    return [word for word in args if word.casefold().endswith(".desktop")]
+
+
 _INTERPRETERS: dict[str, _Find] = {
     **dict.fromkeys(("wscript", "cscript", "mshta", "hh"), _first_word),
     **dict.fromkeys(("powershell", "pwsh", "powershell_ise"), _powershell),
@@ -167,6 +217,8 @@ _INTERPRETERS: dict[str, _Find] = {
     **dict.fromkeys(("perl", "ruby", "lua", "rscript"), _first_unless("-e", "-E")),
     **dict.fromkeys(("node", "nodejs"), _first_unless("-e", "-p", "--eval", "--print")),
     "php": _first_unless("-r"),
-    **dict.fromkeys(("sh", "bash", "zsh", "dash", "ksh", "fish", "ash"), _first_unless("-c")),
+    **dict.fromkeys(("sh", "bash", "zsh", "dash", "ksh", "mksh", "ash"), _shell),
+    "fish": _first_unless("-c"),
+    **dict.fromkeys(("xdg-open", "gio", "kde-open", "kde-open5", "kioclient", "exo-open", "dex"), _launcher),
     "osascript": _first_unless("-e"),
 }

@@ -13,12 +13,13 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from chainrun.engine.formats.format import Format, Readings
+from chainrun.engine.formats.format import EACH, Format, Readings
 from chainrun.engine.formats.rawpath import RawPath
 
 # What lineage reads: whose event it is, and who started whom.
 LINEAGE = (
     "process.entity_id",
+    "process.previous.entity_id",
     "process.pid",
     "process.name",
     "process.executable",
@@ -38,6 +39,7 @@ ALWAYS = frozenset(
         "event.action",
         "host.id",
         "host.ip",
+        "container.id",
         "process.target.entity_id",
         "process.target.pid",
         "process.target.name",
@@ -60,8 +62,13 @@ ALWAYS = frozenset(
 
 # Fields that `normalise` makes of others.
 MADE_OF = {
-    "exec.path": ("process.working_directory",),
+    "exec.path": ("process.working_directory", "process.args"),
+    "open.path": ("process.working_directory", "process.args"),
+    "file.path": ("process.working_directory",),
+    "process.command_line": ("process.args",),
+    "process.parent.command_line": ("process.parent.args",),
     "url.full": ("url.domain", "url.path"),
+    "event.duration": ("event.start", "event.end"),
 }
 
 MALFORMED = "malformed JSON"
@@ -87,18 +94,16 @@ def is_wanted(field: str, wanted: frozenset[str] | None) -> bool:
 
 def needed_paths(format: Format, wanted: frozenset[str] | None) -> set[RawPath]:
     """The raw paths that a format reads for the wanted fields."""
-    readings: list[Readings] = [format.written, format.computer, format.number, *format.keys]
+    readings: list[Readings] = [format.written, format.computer, format.number, format.platform, *format.keys]
     readings += [f.readings for f in format.fields if is_wanted(f.name, wanted)]
     readings += [c.readings for c in format.recognise.conditions]
     for record in format.records:
-        readings += [record.time, record.spare, *(c.readings for c in record.when)]
+        readings += [record.time, record.spare, record.each, *(c.readings for c in record.when)]
         readings += [c.readings for also in record.also for c in also.when]
         readings += [f.readings for f in record.fields if is_wanted(f.name, wanted)]
     paths = {reading.path for alternatives in readings for reading in alternatives if reading.path}
     paths.update(path for group in format.recognise.has for path in group)
     paths.update(format.recognise.lacks)
-    if format.unwrap:
-        paths.add(format.unwrap)
     return paths
 
 
@@ -158,6 +163,14 @@ class Decoder:
         except ValueError:
             raise DecodeError(MALFORMED) from None
 
+    def with_element(self, record: Any, element: Any) -> Any:
+        """The record once more, with an element of a list of its own under the key `each`."""
+        node = self._root.below.get(EACH)
+        if node is None:  # nobody reads anything of it
+            return record
+        value = _fill(node, element) if isinstance(element, dict) and not node.is_leaf else element
+        return msgspec.structs.replace(record, **{node.slot: value})
+
     def from_object(self, value: Mapping[str, Any]) -> Any:
         """The record of an object that is decoded already."""
         return _fill(self._root, value)
@@ -165,6 +178,13 @@ class Decoder:
     def begins(self, path: RawPath) -> Getter:
         """Gets what stands under the first key of a path: where that is missing, so is all behind it."""
         return attrgetter(self._root.below[path[0]].slot)
+
+    def heads(self, keys: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+        """Gets what stands under several outermost keys."""
+        if not keys:
+            return lambda record: ()
+        get: Getter = attrgetter(*(self._root.below[key].slot for key in keys))
+        return get if len(keys) > 1 else lambda record: (get(record),)
 
     def getter(self, path: RawPath) -> Getter:
         """Gets the value behind a path: None where there is none."""

@@ -7,11 +7,13 @@ is no regular file) is taken as it comes: with no lateness an event is out at on
 raises here; what was odd is in the `tally`. Called by the engine's run.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Protocol
 
 from chainrun.engine.event import Event, Origin
 
+from .ahead import FUTURE, borne_out
 from .clock import UNMEASURED, Clock, Hold, correct_all
 from .inventory import Inventory
 from .lines import LONGEST, Line, Splitter
@@ -21,7 +23,7 @@ from .order import LATE, Duplicates, Reorder, in_order
 from .seconds import WholeSeconds
 from .source import Input, Reader, find_inputs, wait
 from .tally import Tally
-from .whose import HostAddresses
+from .whose import ContainerHosts, HostAddresses
 
 TOO_LONG = "line too long"
 STOP_CHECK = 0.5  # seconds: how often a silent pipe is left to see whether the run was asked to stop
@@ -53,6 +55,7 @@ class Intake:
     inventory   who had which address, as the user knows it
     stream      take files as they come, too
     idle        seconds for which the other pipes wait for a silent one
+    wall        the clock on our wall, in microseconds since 1970: when a pipe's records arrive
     on_progress called with the bytes read and the bytes there are (0 where a pipe makes that unknown)
     on_bad      called with every line that cannot be used (b"" where it was too long to be held), and the cause
     """
@@ -69,6 +72,7 @@ class Intake:
         stream: bool = False,
         longest: int = LONGEST,
         idle: float = 2.0,
+        wall: Callable[[], int] = lambda: time.time_ns() // 1000,
         on_progress: Callable[[int, int], None] | None = None,
         on_bad: Callable[[bytes, Origin, str], None] | None = None,
     ) -> None:
@@ -81,11 +85,13 @@ class Intake:
         self._stdin = stdin
         self._longest = longest
         self._idle = idle
+        self._wall = wall
         self._on_progress = on_progress
         self._on_bad = on_bad
         self._stopped = False
         self._clock = Clock()
         self._addresses = HostAddresses(inventory)
+        self._containers = ContainerHosts()
         self._bytes_total = 0 if self.is_stream else sum(i.size or 0 for i in self.inputs)
 
     def stop(self) -> None:
@@ -122,11 +128,12 @@ class Intake:
         correct_all(self._clock, [event for event in events if event.host])
         for event in events:
             self._addresses.learn(event)
-        flows = [event for event in events if not event.host]
-        for event in flows:
-            event.host = self._addresses.host_of(event) or self._default_host(event.origin.input)
-        correct_all(self._clock, flows)
-        return in_order(events)
+            self._containers.learn(event)
+        homeless = [event for event in events if not event.host]
+        for event in homeless:
+            event.host = self._host_of(event)
+        correct_all(self._clock, homeless)
+        return borne_out(in_order(events))
 
     # -- pipes ----------------------------------------
 
@@ -141,27 +148,29 @@ class Intake:
             if reader is not None:
                 rank = reader.input.rank
                 chunk = self._read(reader)
+                arrived = self._wall() if reader.input.is_pipe else None
                 for line in _lines(splitters[rank], chunk):
                     # Each line on its own: two events of one chunk may be the first two of their alert.
-                    yield from self._advance(line, reader.input, hold, reorder)
+                    yield from self._advance(line, reader.input, arrived, hold, reorder)
                 if chunk == b"":
                     self._close(readers.pop(rank))
                     reorder.end(rank)
-            yield from reorder.release()
+            if readers:
+                yield from reorder.release()
         for rank, reader in readers.items():
             self._close(reader)
             reorder.end(rank)
         for event in hold.end():
             reorder.add(event)
-        yield from reorder.release()
+        yield from borne_out(reorder.release(), reorder.pace)
 
-    def _advance(self, line: Line, input: Input, hold: Hold, reorder: Reorder) -> Iterator[Event]:
+    def _advance(self, line: Line, input: Input, arrived: int | None, hold: Hold, reorder: Reorder) -> Iterator[Event]:
         for event in self._normalise(line, input):
             if not event.host:
-                event.host = self._addresses.host_of(event) or self._default_host(input.name)
+                event.host = self._host_of(event)
             for ready in hold.take(event):
                 if not _only_measures(ready):
-                    reorder.add(ready)
+                    reorder.add(ready, arrived)
             yield from reorder.release()
 
     def _next(self, readers: dict[int, Reader], reorder: Reorder) -> Reader | None:
@@ -229,13 +238,20 @@ class Intake:
         if not passing:
             tally.silent += 1
         for event in result:
-            if not event.host and not _is_flow(event):
+            if not event.host and not _is_told_by_others(event):
                 event.host = self._default_host(input.name)
             if self.is_stream:
                 self._addresses.learn(event)
+                self._containers.learn(event)
             if event.measures is not None and not self.is_stream:
                 self._clock.learn(event)
         return result if self.is_stream else passing  # on a pipe, `Hold` measures
+
+    def _host_of(self, event: Event) -> str:
+        """The host of a record that names none."""
+        # a container's address is its host's own: every engine's first bridge is 172.17.0.0/16
+        homes = self._containers if "container.id" in event.fields else self._addresses
+        return homes.host_of(event) or self._default_host(event.origin.input)
 
     def _default_host(self, input: str) -> str:
         return self._host or input
@@ -261,6 +277,10 @@ class Intake:
             tally.count_passed(event)
             if LATE in event.flags:
                 tally.late += 1
+            if FUTURE in event.flags:
+                tally.future[event.host] += 1
+            if event.doubted:
+                tally.alone[event.host] += 1
             if UNMEASURED in event.flags:
                 tally.unmeasured[event.host] += 1
             yield event
@@ -285,9 +305,11 @@ def _only_measures(event: Event) -> bool:
     return not event.kinds and not event.fields
 
 
-def _is_flow(event: Event) -> bool:
-    """Whether a record is a network sensor's, which names no host and no process."""
+def _is_told_by_others(event: Event) -> bool:
+    """Whether other records may tell whose it is: one of a container, or a network sensor's, which names no process."""
     fields = event.fields
+    if "container.id" in fields:
+        return True
     return "source.ip" in fields and not any(
         field in fields for field in ("process.entity_id", "process.pid", "process.name", "process.executable")
     )

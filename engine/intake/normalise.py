@@ -13,15 +13,17 @@ from typing import Any
 import msgspec
 from chainrun.engine.event import Event, Origin
 from chainrun.engine.formats.command_line import split
+from chainrun.engine.formats.envelope import DEEPEST, Content, Envelopes, Outside, behind_header
 from chainrun.engine.formats.format import Field, Format, Record
 from chainrun.engine.formats.pieces import Convert
 from chainrun.engine.formats.rawpath import RawPath
 from chainrun.engine.formats.recognise import Recogniser
 from chainrun.engine.formats.values import host as host_name
-from chainrun.engine.formats.values import number
+from chainrun.engine.formats.values import number, platform
+from chainrun.engine.paths import PLATFORMS
 from chainrun.engine.paths import name as path_name
 
-from .code_files import code_files
+from .code_files import code_files, documents, placed
 from .decode import MALFORMED, NOT_OBJECT, NOT_UTF8, TOO_DEEP, DecodeError, Decoder, is_wanted
 from .kinds import complete, possible
 from .resolve import UNUSABLE, comparable, conversion, converted, first, first_text, recognition, slots, tests
@@ -42,6 +44,9 @@ class Rejected(msgspec.Struct, frozen=True):
 
     cause: str
 
+
+OUTERMOST = Outside()
+_Result = list[Event] | Rejected
 
 # The fields of a path's parts, the path that they are made of.
 _FILE_PARTS = ("file.name", "file.directory", "file.extension")
@@ -65,52 +70,112 @@ class Normaliser:
         needed_kinds: frozenset[str] | None = None,
     ) -> None:
         self._decoder = Decoder(formats, wanted)
-        self._plans = tuple(_FormatPlan(format, self._decoder, wanted, needed_kinds) for format in formats)
-        self._recogniser = Recogniser(formats, tuple(plan.matches for plan in self._plans))
+        self._plans = tuple(
+            (_PlatformPlan if format.platform else _FormatPlan)(format, self._decoder, wanted, needed_kinds)
+            for format in formats
+        )
+        self._recogniser = Recogniser(formats, tuple(plan.matches for plan in self._plans), self._decoder.heads)
+        self._envelopes = Envelopes(tuple(path for format in formats for path in format.unwrap))
 
     def normalise(self, line: bytes, origin: Origin) -> list[Event] | Rejected:
         """The events of a line: none where its kinds are not needed."""
         try:
             record = self._decoder.decode(line)
         except DecodeError as error:
-            return Rejected(error.cause if line.strip() else EMPTY)
+            return self._headed(line, origin) or Rejected(error.cause if line.strip() else EMPTY)
         at = self._recogniser.find(record)
-        if at is None:
-            return Rejected(UNKNOWN)
-        plan = self._plans[at]
-        if plan.unwrap is not None:
-            inner = plan.unwrap(record)
-            if type(inner) is not str:
-                return Rejected(UNKNOWN)
+        return self._open(line, origin, OUTERMOST, DEEPEST) if at is None else self._events(at, record, line, origin)
+
+    def _events(self, at: int, record: Any, raw: bytes, origin: Origin, outside: Outside = OUTERMOST) -> _Result:
+        events = self._plans[at].events(record, raw, origin, outside)
+        return Rejected(NO_TIME) if events is None else events
+
+    # -- envelopes ----------------------------------------
+
+    def _headed(self, line: bytes, origin: Origin) -> _Result | None:
+        """What a line yields that is no JSON, but a record behind a header, or one of XML."""
+        if line.lstrip()[:1] in (b"{", b""):
+            return None
+        content = behind_header(line.decode("utf-8", "replace"), OUTERMOST)
+        return None if content is None else self._content(content, origin, DEEPEST)
+
+    def _open(self, record: bytes | str | dict[str, Any], origin: Origin, outside: Outside, depth: int) -> _Result:
+        """What is wrapped in a record that no format knows; the first place that holds one which is known."""
+        if not isinstance(record, dict):
             try:
-                record = self._decoder.decode(inner)
-            except DecodeError as error:
-                return Rejected(error.cause)
-        event = plan.event(record, line, origin)
-        if event is None:
-            return []
-        return [event] if type(event) is Event else Rejected(NO_TIME)
+                record = msgspec.json.decode(record, type=dict[str, Any])
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                return Rejected(UNKNOWN)
+        cause = UNKNOWN
+        for contents in self._envelopes.open(record, outside):
+            results = [self._content(content, origin, depth - 1) for content in contents]
+            found = [result for result in results if isinstance(result, list)]
+            if found:
+                return [event for events in found for event in events]
+            causes = (result.cause for result in results if isinstance(result, Rejected))
+            cause = next((c for c in (cause, *causes) if c != UNKNOWN), UNKNOWN)
+        return Rejected(cause)
+
+    def _content(self, content: Content, origin: Origin, depth: int) -> _Result:
+        value, raw, outside = content.value, content.raw, content.outside
+        try:
+            # what was written once more is decoded faster than filled in, key by key of all formats
+            record = (
+                self._decoder.from_object(value) if isinstance(value, dict) and not raw else self._decoder.decode(raw)
+            )
+        except DecodeError as error:
+            return Rejected(error.cause)
+        at = self._recogniser.find(record)
+        if at is not None:
+            return self._events(at, record, raw, origin, outside)
+        return self._open(value, origin, outside, depth) if depth else Rejected(UNKNOWN)
+
+
+class _PlatformPlan:
+    """A format whose records say which platform they come from: it is resolved once for each."""
+
+    def __init__(
+        self, format: Format, decoder: Decoder, wanted: frozenset[str] | None, needed: frozenset[str] | None
+    ) -> None:
+        self._default = format.os
+        self._plans = {
+            os: _FormatPlan(msgspec.structs.replace(format, os=os), decoder, wanted, needed)
+            for os in (*PLATFORMS, format.os)
+        }
+        self.matches = self._plans[format.os].matches
+        paths: list[RawPath] = []
+        self._platform = slots(format.platform, "", paths)
+        self._read = decoder.reader(tuple(paths))
+
+    def events(self, record: Any, line: bytes, origin: Origin, outside: Outside) -> list[Event] | None:
+        values = self._read(record)
+        said = (platform(converted(convert, values[at])) for at, convert in self._platform)
+        return self._plans[next(filter(None, said), self._default)].events(record, line, origin, outside)
 
 
 class _FormatPlan:
-    """One format, resolved."""
+    """One format, resolved: each of its sorts of record when the first comes, for a stream holds few of all that there
+    are (resolving every one took longer than most runs)."""
 
     def __init__(
         self, format: Format, decoder: Decoder, wanted: frozenset[str] | None, needed: frozenset[str] | None
     ) -> None:
         self.format = format
-        self.unwrap = decoder.getter(format.unwrap) if format.unwrap else None
         self.matches = recognition(format, decoder)
         self._keys = tuple(
             tuple((decoder.getter(r.path), conversion(r, format.os)) for r in key) for key in format.keys
         )
         self._raw_key = decoder.reader(tuple(r.path for key in format.keys for r in key))
         rest = Record(title="", keys=(None,) * len(format.keys))
-        self._records = tuple(_RecordPlan(r, format, decoder, wanted, needed) for r in (*format.records, rest))
+        self._records = (*format.records, rest)
+        self._resolved: dict[int, _RecordPlan] = {}
+        self._resolve: Callable[[Record], _RecordPlan] = lambda record: _RecordPlan(
+            record, format, decoder, wanted, needed
+        )
         self._by_raw_key: dict[tuple[Any, ...], tuple[_RecordPlan, ...]] = {}
 
-    def event(self, record: Any, line: bytes, origin: Origin) -> Event | bool | None:
-        """The event of a record; None where its kinds are not needed, False where it has no usable time. A record that
+    def events(self, record: Any, line: bytes, origin: Origin, outside: Outside) -> list[Event] | None:
+        """The events of a record: none where its kinds are not needed; None where it has no usable time. A record that
         is not needed but tells how far off its host's clock is gives an event of no kind, for that alone."""
         raw = self._raw_key(record)
         # With their types, because True and 1.0 are equal to 1.
@@ -121,22 +186,30 @@ class _FormatPlan:
             plans = self._look_up(record, raw_key)
         for plan in plans:
             if plan.when is None or plan.when(plan.when_values(record)):
-                return plan.event(record, line, origin) if plan.is_needed else plan.measurement(record, origin)
-        return None
+                if not plan.is_needed:
+                    measurement = plan.measurement(record, origin)
+                    return [] if measurement is None else [measurement]
+                return plan.events(record, line, origin, outside)
+        return []
 
     def _look_up(self, record: Any, raw_key: tuple[Any, ...]) -> tuple["_RecordPlan", ...]:
         """The plans whose keys fit, kept by the raw values: there are a few hundred of them."""
         key = tuple(self._key(record, alternatives) for alternatives in self._keys)
         plans = tuple(
-            plan
-            for plan in self._records
-            if all(values is None or text in values for values, text in zip(plan.keys, key, strict=True))
+            self._plan(at)
+            for at, sort in enumerate(self._records)
+            if all(values is None or text in values for values, text in zip(sort.keys, key, strict=True))
         )
         if all(map(_is_kept, raw_key[: len(raw_key) // 2])):
             if len(self._by_raw_key) >= 4_096:
                 self._by_raw_key.clear()
             self._by_raw_key[raw_key] = plans
         return plans
+
+    def _plan(self, at: int) -> "_RecordPlan":
+        if at not in self._resolved:
+            self._resolved[at] = self._resolve(self._records[at])
+        return self._resolved[at]
 
     @staticmethod
     def _key(record: Any, alternatives: tuple[tuple[Callable[[Any], Any], Convert], ...]) -> str:
@@ -159,13 +232,17 @@ class _RecordPlan:
         needed: frozenset[str] | None,
     ) -> None:
         self.format = format
-        self.keys = record.keys
         own = record.kinds.union(record.may, *(also.kinds for also in record.also))
         self.is_needed = needed is None or "event" in needed or not possible(own).isdisjoint(needed)
 
         paths: list[RawPath] = []
         self.when = tests(record.when, format.os, paths) if record.when else None
         self.when_values = decoder.reader(tuple(paths))
+
+        paths = []
+        self._each = slots(record.each, format.os, paths)
+        self._list = decoder.reader(tuple(paths))
+        self._element = decoder.with_element
 
         paths = []
         self._time = slots(record.time, format.os, paths)
@@ -180,7 +257,8 @@ class _RecordPlan:
         self._constants: dict[str, Any] = {}
         if format.os and _asked("host.os.type", wanted):
             self._constants["host.os.type"] = format.os
-        for field in (*record.fields, *format.fields):
+        settled = {field.name for field in record.fields if not field.readings[0].path}  # by a constant
+        for field in (*record.fields, *(f for f in format.fields if f.name not in settled)):
             if is_wanted(field.name, wanted):
                 fields.setdefault(field.name, field)
                 for reading in field.readings:
@@ -202,9 +280,17 @@ class _RecordPlan:
             for who in _PROGRAMS
             if f"{who}.command_line" in fields and _asked(f"{who}.args", wanted)
         )
+        self._lines = tuple(
+            (f"{who}.args", f"{who}.command_line")
+            for who in _PROGRAMS
+            if f"{who}.args" in fields and f"{who}.command_line" not in fields
+        )
         self._file = "file.path" in fields and any(_asked(part, wanted) for part in _FILE_PARTS)
+        self._file_path = "file.path" in fields
         self._code = "spawn" in own and _asked("exec.path", wanted)
+        self._opened = "spawn" in own and _asked("open.path", wanted)
         self._library = "load" in own and _asked("exec.path", wanted)
+        self._span = "event.end" in fields and _asked("event.duration", wanted)
         self._url = "url.path" in fields and _asked("url.full", wanted)
         self._host_name = _asked("host.name", wanted)
         self._sequence = _asked("event.sequence", wanted)
@@ -231,9 +317,21 @@ class _RecordPlan:
             measures=time - written,
         )
 
-    def event(self, record: Any, line: bytes, origin: Origin) -> Event | bool:
+    def events(self, record: Any, line: bytes, origin: Origin, outside: Outside) -> list[Event] | None:
+        """One event, or one for each element of the record's list; None where it has no usable time."""
+        elements = first(self._each, self._list(record)) if self._each else None
+        if type(elements) is list and elements:
+            records = [self._element(record, element) for element in elements]
+            events = [event for one in records if (event := self._event(one, line, origin, outside)) is not None]
+            return events or None
+        event = self._event(record, line, origin, outside)
+        return None if event is None else [event]
+
+    def _event(self, record: Any, line: bytes, origin: Origin, outside: Outside) -> Event | None:
         values = self._read(record)
         written = first(self._written, values)
+        if written is None:
+            written = outside.time
         time = first(self._time, values) if self._time else None
         clock = measures = finer = None
         if time is None:
@@ -244,7 +342,7 @@ class _RecordPlan:
             elif self._spare:
                 time = first(self._spare, values)
             if time is None:
-                return False
+                return None
         elif written is not None and self.format.local:
             measures = time - written
 
@@ -260,7 +358,7 @@ class _RecordPlan:
         for name, value in self._constants.items():
             fields.setdefault(name, value)
 
-        computer = first_text(self._computer, values)
+        computer = first_text(self._computer, values) or outside.computer
         host = (host_name(computer) or "") if computer else ""
         if host and self._host_name:
             fields["host.name"] = host
@@ -280,7 +378,7 @@ class _RecordPlan:
             if test(values):
                 kinds |= also
         kinds = complete(kinds, fields, host, computer or "")
-        self._make(fields, kinds)
+        self._make(fields, kinds, time)
         return Event(
             time,
             kinds,
@@ -296,12 +394,20 @@ class _RecordPlan:
             finer=finer,
         )
 
-    def _make(self, fields: dict[str, Any], kinds: frozenset[str]) -> None:
+    def _make(self, fields: dict[str, Any], kinds: frozenset[str], time: int) -> None:
         """The fields that are parts of others, where they are asked for."""
         os = self.format.os
+        directory = fields.get("process.working_directory")
+        if self._file_path and directory is not None and os != "windows":
+            for name in ("file.path", "file.previous_path"):  # audit has them as the system call had them
+                if (path := fields.get(name)) is not None:
+                    fields[name] = placed(path, os, directory)
         for command_line, args in self._args:
             if args not in fields and (text := fields.get(command_line)) is not None:
                 fields[args] = split(text, os)
+        for args, command_line in self._lines:
+            if (words := fields.get(args)) is not None:
+                fields[command_line] = " ".join(words)
         if self._file and (path := fields.get("file.path")) is not None:
             name = path_name(path, os)
             fields.setdefault("file.name", name)
@@ -312,10 +418,17 @@ class _RecordPlan:
         if self._code and (image := fields.get("process.executable")) is not None:
             words = fields.get("process.args") or split(fields.get("process.command_line", ""), os)
             # The first word is as typed (`wscript`); the image is what ran.
-            found = code_files((image, *words[1:]), os, fields.get("process.working_directory"))
-            fields["exec.path"] = (image, *(path for path in found if path != image))
-        elif self._library and "load" in kinds and (path := fields.get("file.path")) is not None:
+            found = code_files((image, *words[1:]), os, directory)
+            named = (placed(path, os, directory) for path in fields.get("exec.path", ()))
+            fields["exec.path"] = tuple(dict.fromkeys((image, *named, *found)))
+        if self._opened:
+            words = fields.get("process.args") or split(fields.get("process.command_line", ""), os)
+            if opened := documents(words, os, directory):
+                fields["open.path"] = opened
+        if self._library and "load" in kinds and (path := fields.get("file.path")) is not None:
             fields["exec.path"] = (path,)
+        if self._span and "event.duration" not in fields and "event.end" in fields:
+            fields["event.duration"] = max(fields["event.end"] - fields.get("event.start", time), 0)
         if self._url and "url.full" not in fields and (site := fields.get("url.domain")) is not None:
             fields["url.full"] = f"http://{site}{fields.get('url.path', '')}"
 

@@ -12,16 +12,22 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from heapq import heappop, heappush
 from itertools import groupby
+from math import inf
 from operator import attrgetter
 
 from chainrun.engine.event import Event
 
+from .ahead import FUTURE, Pace
+
 LATE = "late"
+HELD = 10_000  # events of an input that may wait to be borne out
+HOSTS = 100_000  # hosts of which it is remembered how far they have come
 _time = attrgetter("time")
 
 # Kinds that begin the life of what the field names; `process` stands for a process's id, or its pid.
 _INTRODUCES = (
     ("spawn", "process"),
+    ("fork", "process"),
     ("create", "container.id"),
     ("start", "container.id"),
     ("launch", "cloud.instance.id"),
@@ -33,6 +39,7 @@ _INTRODUCES = (
 _ENTITY_FIELDS = tuple(dict.fromkeys(field for _, field in _INTRODUCES if field != "process"))
 
 Entity = tuple[str, str, object]  # host, field, value
+_Entry = tuple[int, int, int, Event]  # time, input, arrival
 
 
 def in_order(events: list[Event]) -> Iterator[Event]:
@@ -133,34 +140,52 @@ def _process(event: Event, field_set: str) -> list[Entity]:
 class Reorder:
     """Puts the events of several pipes in order as they come.
 
-    An input's watermark is its own greatest time minus the lateness, and no event of it is expected to be older. Events
-    pass on up to the smallest watermark; an input that has ended, or is idle, holds nobody back. An event older than
-    one that has been passed on is late: it is flagged and passed on at once.
+    An input's watermark is the time that its hosts have certainly reached minus the lateness, and no event of it is
+    expected to be older; without a lateness, each event is taken at its word. Events pass on up to the smallest
+    watermark; an input that has ended, or is idle, holds nobody back. One that is far ahead of all others waits until
+    it is borne out (`ahead`). An event older than one of its host that has been passed on is late: it is flagged and
+    passed on at once.
     """
 
     def __init__(self, inputs: Iterable[int], lateness: int = 0) -> None:
         self._lateness = lateness
-        self._greatest: dict[int, int | None] = dict.fromkeys(inputs)  # of each input that has not ended
+        self._paces = {rank: Pace(lateness) for rank in inputs}  # of each input that has not ended
         self._idle: set[int] = set()
-        self._heap: list[tuple[int, int, int, Event]] = []
+        self._heap: list[_Entry] = []
+        self._waiting: dict[int, list[_Entry]] = {rank: [] for rank in self._paces}  # far ahead, by input
         self._arrivals = 0
-        self._passed: int | None = None  # the greatest time that has been passed on
+        self._hosts: dict[str, int] = {}  # the greatest time that has been passed on
+        self._passed: int | None = None  # the greatest of all
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event, arrived: int | None = None) -> None:
+        """Takes an event. `arrived`: when it did, if that says anything of its time."""
         rank = event.origin.rank
-        greatest = self._greatest.get(rank)
-        if rank in self._greatest and (greatest is None or event.time > greatest):
-            self._greatest[rank] = event.time
         self._arrivals += 1
-        heappush(self._heap, (event.time, rank, self._arrivals, event))
+        pace = self._paces.get(rank)
+        if pace is None:
+            heappush(self._heap, (event.time, rank, self._arrivals, event))
+            return
+        waiting, heap = self._waiting[rank], self._heap
+        is_ahead = pace.hear(event.host, event.time, arrived)
+        assert pace.newest is not None  # once it has heard anything
+        if is_ahead and (pace.is_live or len(waiting) >= HELD):
+            # nobody can bear it out, or too many wait: it is taken for one of now
+            event.time, event.flags = pace.newest, (*event.flags, FUTURE)
+        elif is_ahead:
+            heap = waiting
+        heappush(heap, (event.time, rank, self._arrivals, event))
+        while waiting and waiting[0][0] <= pace.newest:
+            heappush(self._heap, heappop(waiting))
 
     def end(self, rank: int) -> None:
-        self._greatest.pop(rank, None)
+        if self._paces.pop(rank, None) is not None:
+            for entry in self._waiting.pop(rank):
+                heappush(self._heap, entry)
         self._idle.discard(rank)
 
     def set_idle(self, rank: int, idle: bool) -> None:
         """An idle input does not hold back the others until it speaks again."""
-        if idle and rank in self._greatest:
+        if idle and rank in self._paces:
             self._idle.add(rank)
         else:
             self._idle.discard(rank)
@@ -171,33 +196,56 @@ class Reorder:
     @property
     def slowest(self) -> int | None:
         """The input that the others wait for: of those neither ended nor idle the one with the smallest watermark."""
-        active = [(g is not None, g or 0, rank) for rank, g in self._greatest.items() if rank not in self._idle]
-        return min(active)[2] if active else None
+        active = self._active()
+        return min(active)[1] if active else None
+
+    @property
+    def pace(self) -> Pace:
+        """How far those that have been passed on have come, all inputs together."""
+        pace = Pace()
+        if self._passed is not None:
+            pace.several = len(self._hosts) > 1
+            pace.hear("" if pace.several else next(iter(self._hosts)), self._passed)
+        return pace
+
+    def _active(self) -> list[tuple[float, int]]:
+        """How far the inputs have come that are neither ended nor idle, and which they are."""
+        return [(self._reached(pace), rank) for rank, pace in self._paces.items() if rank not in self._idle]
+
+    def _reached(self, pace: Pace) -> float:
+        reached = pace.certain if self._lateness else pace.newest
+        return -inf if reached is None else reached
 
     def release(self) -> Iterator[Event]:
         """The events that nothing older can precede any more, in order."""
-        slowest = self.slowest
-        until: int | None = None
-        if slowest is not None:
-            greatest = self._greatest[slowest]
-            if greatest is None:
-                return
-            until = greatest - self._lateness
-        elif self._greatest:  # everybody is idle: pass on what lies within the lateness of what each has said
-            until = max((g for g in self._greatest.values() if g is not None), default=0) - self._lateness
+        until = inf
+        if self._paces:
+            # where everybody is idle: what lies within the lateness of what each has said
+            active = self._active()
+            reached = min(active)[0] if active else max(map(self._reached, self._paces.values()))
+            until = reached - self._lateness
         heap = self._heap
         # With a lateness an event at the watermark itself may still get company of its own time; without, it goes.
-        while heap and (until is None or heap[0][0] < until or (heap[0][0] == until and not self._lateness)):
+        while heap and (heap[0][0] < until or (heap[0][0] == until and not self._lateness)):
             at = heap[0][0]
             group = []
             while heap and heap[0][0] == at:
                 group.append(heappop(heap)[3])
-            if self._passed is not None and at < self._passed:
-                for event in group:
-                    event.flags = (*event.flags, LATE)
-            else:
+            if self._passed is None or at > self._passed:
                 self._passed = at
+            for event in group:
+                self._pass(event)
             yield from arrange(group)
+
+    def _pass(self, event: Event) -> None:
+        """Flags an event that is late, behind its own host: what another's clock says is no matter."""
+        last = self._hosts.get(event.host)
+        if last is not None and event.time < last:
+            event.flags = (*event.flags, LATE)
+            return
+        self._hosts[event.host] = event.time
+        if len(self._hosts) > HOSTS:
+            del self._hosts[next(iter(self._hosts))]
 
 
 class Duplicates:

@@ -7,8 +7,10 @@ Made once, when a `Normaliser` is made; nothing here is kept between records. Va
 from collections.abc import Callable
 from typing import Any
 
+from chainrun.engine.addresses import Networks
+from chainrun.engine.addresses import address as parsed
 from chainrun.engine.formats.converters import CONVERTERS
-from chainrun.engine.formats.format import Condition, Format, Reading, Readings
+from chainrun.engine.formats.format import Condition, Format, Reading, Readings, Record
 from chainrun.engine.formats.pieces import Convert
 from chainrun.engine.formats.rawpath import RawPath
 from chainrun.engine.formats.values import number
@@ -76,6 +78,30 @@ def first_text(places: Slots, values: tuple[Any, ...]) -> str | None:
     return None
 
 
+Entries = tuple[tuple[str, Convert], ...]  # a field, and the conversion of the value at the same place among those read
+
+
+def extraction(
+    record: Record, format: Format, is_wanted: Callable[[str], bool], paths: list[RawPath]
+) -> tuple[Entries, dict[str, Any], frozenset[str]]:
+    """How a sort of record gives the wanted fields: read from values behind `paths`, and as constants; and all of their
+    names. The first value that says something is the field's."""
+    entries: list[tuple[str, Convert]] = []
+    constants: dict[str, Any] = {}
+    names: set[str] = set()
+    settled = {field.name for field in record.fields if not field.readings[0].path}  # by a constant
+    for field in (*record.fields, *(f for f in format.fields if f.name not in settled)):
+        if is_wanted(field.name):
+            names.add(field.name)
+            for reading in field.readings:
+                if reading.path:
+                    paths.append(reading.path)
+                    entries.append((field.name, conversion(reading, format.os)))
+                else:
+                    constants.setdefault(field.name, reading.constant)
+    return tuple(entries), constants, frozenset(names)
+
+
 # -- conditions, resolved ----------------------------------------
 
 
@@ -90,17 +116,30 @@ def comparable(value: Any) -> str | None:
     return None
 
 
+def _is_one(value: Any, values: frozenset[str]) -> bool:
+    """Whether a value is one of these, or any element of a list is."""
+    if type(value) in (list, tuple):
+        return any(comparable(item) in values for item in value)
+    return comparable(value) in values
+
+
 def _holds(condition: Condition) -> Callable[[Any], bool]:
     """The test of one value (None: there is none)."""
     if condition.values is not None:
         values, negated = condition.values, condition.negated
-        return lambda value: ((text := comparable(value)) is not None and text in values) is not negated
+        return lambda value: _is_one(value, values) is not negated
     if condition.bits is not None:
         bits = condition.bits
         return lambda value: type(found := number(value)) is int and found & bits != 0
     if condition.starts is not None:
         starts = condition.starts
         return lambda value: (comparable(value) or "").startswith(starts)
+    if condition.ends is not None:
+        ends = condition.ends
+        return lambda value: (comparable(value) or "").endswith(ends)
+    if condition.within is not None:
+        networks, negated = Networks(sorted(condition.within)), condition.negated
+        return lambda value: (found := parsed(value)) is not None and (found in networks) is not negated
     present = condition.present
     return lambda value: (value is not None) is present
 

@@ -33,7 +33,9 @@ class Tally:
     passed      events passed on; by_format and by_kind count these
     duplicates  events whose record had been seen byte for byte
     merged      events that were a second record of an occurrence (a pipe's repeated starts are passed on as well)
-    late        events passed on that were older than what had been passed on before
+    late        events passed on that were older than what had been passed on before of their host
+    future      events by host that were far ahead of all others, and that were taken for ones of now
+    alone       events by host that were far ahead at the very end: nobody else's time went by them
     unmeasured  events by host whose time may be local time, because nothing measured it
     offsets     what was measured: microseconds from record time to true time, by host
     errors      inputs that could not be read, or not to their end
@@ -53,6 +55,8 @@ class Tally:
         self.duplicates = 0
         self.merged = 0
         self.late = 0
+        self.future: Counter[str] = Counter()
+        self.alone: Counter[str] = Counter()
         self.unmeasured: Counter[str] = Counter()
         self.offsets: dict[str, tuple[int, ...]] = {}
         self.errors: list[InputError] = []

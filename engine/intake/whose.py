@@ -1,10 +1,12 @@
-"""Whose record a flow is: the host that had its source address at the time.
+"""Whose record it is that names no host: the host that had its source address then, or that has its container.
 
 A network sensor names no host. What is known of addresses comes from an inventory (`--inventory`), which decides where
-it speaks, else from what hosts show to be theirs: `host.ip`, and the source of their own outbound connections. Called
-by `intake` for records without a host, and by matching for `from host`.
+it speaks, else from what hosts show to be theirs: `host.ip`, and the source of their own outbound connections. A
+container engine's events name no host either, but a container, which the host's own sensor names too. Called by
+`intake` for records without a host, and by matching for `from host`.
 """
 
+import re
 from ipaddress import ip_address
 
 from chainrun.engine.event import Event
@@ -62,6 +64,40 @@ class HostAddresses:
     def _claim(self, address: object, event: Event) -> None:
         if isinstance(address, str) and self._is_own[address]:
             self._tenures.claim(address, event.host, event.time)
+
+
+_ID = re.compile("[0-9a-f]{12,64}")
+
+
+class ContainerHosts:
+    """Which host has which container, as the records show that name both. Of more than `most` containers the one named
+    first is forgotten; one that two hosts claim is nobody's."""
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
+        self._hosts: dict[str, str | None] = {}
+
+    def learn(self, event: Event) -> None:
+        """Takes the container that an event of a known host names."""
+        id = _short(event)
+        if id is None or not event.host:
+            return
+        known = self._hosts.setdefault(id, event.host)
+        if known != event.host:
+            self._hosts[id] = None
+        if len(self._hosts) > self._most:
+            del self._hosts[next(iter(self._hosts))]
+
+    def host_of(self, event: Event) -> str | None:
+        """The host of the container that an event names."""
+        id = _short(event)
+        return None if id is None else self._hosts.get(id)
+
+
+def _short(event: Event) -> str | None:
+    """What all spellings of a container's id begin with: they have from 12 to 64 digits."""
+    id = event.fields.get("container.id")
+    return id[:12] if isinstance(id, str) and _ID.fullmatch(id) else None
 
 
 def is_own(address: str) -> bool:

@@ -1,10 +1,10 @@
 """Sliding aggregates: what a counted step measures, one value in and one value out at a time, exactly.
 
 `count`, `distinct`, `sum` and `share` of docs/language.md. What is unknown never helps: a missing value is not counted,
-and a share that must stay low takes it for a hit.
+and a share that must stay low takes it for a hit. Each says what it comes to alone, or together with another of its
+kind, of other events.
 """
 
-from collections import Counter
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -16,8 +16,7 @@ from .equality import is_number
 class Aggregate(Protocol):
     def add(self, value: Any) -> None: ...
     def drop(self, value: Any) -> None: ...
-    @property
-    def value(self) -> Any: ...
+    def value(self, other: Any = None) -> Any: ...
 
 
 def aggregate(measure: Measure) -> Aggregate:
@@ -36,24 +35,31 @@ def aggregate(measure: Measure) -> Aggregate:
 class _Count:
     """How many are true: of a plain count, all."""
 
+    __slots__ = ("true",)
+
     def __init__(self) -> None:
-        self.value = 0
+        self.true = 0
 
     def add(self, value: Any) -> None:
-        self.value += value is True
+        self.true += value is True
 
     def drop(self, value: Any) -> None:
-        self.value -= value is True
+        self.true -= value is True
+
+    def value(self, other: "_Count | None" = None) -> int:
+        return self.true + (other.true if other is not None else 0)
 
 
 class _Distinct:
+    __slots__ = ("held",)
+
     def __init__(self) -> None:
-        self.held: Counter[Any] = Counter()
+        self.held: dict[Any, int] = {}  # how often each value is there
 
     def add(self, value: Any) -> None:
         for one in value if isinstance(value, tuple) else (value,):
             if one is not None:
-                self.held[one] += 1
+                self.held[one] = self.held.get(one, 0) + 1
 
     def drop(self, value: Any) -> None:
         for one in value if isinstance(value, tuple) else (value,):
@@ -62,22 +68,29 @@ class _Distinct:
                 if not self.held[one]:
                     del self.held[one]
 
-    @property
-    def value(self) -> int:
-        return len(self.held)
+    def value(self, other: "_Distinct | None" = None) -> int:
+        if other is None:
+            return len(self.held)
+        few, many = sorted((self.held, other.held), key=len)
+        return len(many) + sum(value not in many for value in few)
 
 
 class _Sum:
     """Whole numbers add up as they are, others as fractions: what goes in comes out without a rest."""
 
+    __slots__ = ("total",)
+
     def __init__(self) -> None:
-        self.value: int | Fraction = 0
+        self.total: int | Fraction = 0
 
     def add(self, value: Any) -> None:
-        self.value += _exact(value)
+        self.total += _exact(value)
 
     def drop(self, value: Any) -> None:
-        self.value -= _exact(value)
+        self.total -= _exact(value)
+
+    def value(self, other: "_Sum | None" = None) -> int | Fraction:
+        return self.total + (other.total if other is not None else 0)
 
 
 def _exact(value: Any) -> int | Fraction:
@@ -87,6 +100,8 @@ def _exact(value: Any) -> int | Fraction:
 
 
 class _Share:
+    __slots__ = ("all", "hits", "unknown")
+
     def __init__(self, unknown: bool) -> None:
         self.unknown = unknown
         self.hits = 0
@@ -103,6 +118,6 @@ class _Share:
         self.hits -= self.is_hit(value)
         self.all -= 1
 
-    @property
-    def value(self) -> float:
-        return self.hits / self.all if self.all else 0.0
+    def value(self, other: "_Share | None" = None) -> float:
+        hits, all = (self.hits, self.all) if other is None else (self.hits + other.hits, self.all + other.all)
+        return hits / all if all else 0.0

@@ -22,7 +22,7 @@ something that an edge asks besides: that another event lies in no interval, or 
 from collections.abc import Iterator
 
 import msgspec
-from chainrun.dsl.model import Chain, Field, Measure, Step
+from chainrun.dsl.model import Chain, Field, Literal, Measure, Step
 from chainrun.dsl.types import Entity
 
 LEVEL = "?"
@@ -30,6 +30,9 @@ START = "^"
 
 # What a scope that is no field by itself is read from, first what alerts call it by; `host` is the event's own.
 SCOPES = {"user": ("user.name", "user.domain", "user.email", "user.id")}
+
+# Scopes of one host: what happens in them happens there.
+HOST_SCOPES = frozenset({"host", "host.id", "host.name"})
 
 
 class Join(msgspec.Struct, frozen=True):
@@ -89,24 +92,65 @@ class Trailing(msgspec.Struct, frozen=True):
     most: int | None = None
 
 
+class CountedStep(msgspec.Struct, frozen=True):
+    """One way in which a step's events are counted: its joins, what must not be known of an event that it takes, and
+    whether it is loose, as in an edge."""
+
+    step: Step
+    joins: tuple[Join, ...]
+    nobody: Join | None = None
+    loose: bool = False
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return tuple(join.slot for join in self.joins)
+
+
 class Count(msgspec.Struct, frozen=True):
     """What a counted step asks of the events in (t - within, t], or of their cadence.
 
     element    the number of its first step: what the counts are kept under
-    steps      the steps whose events are counted together, each with its joins, what must not be known of it, and
-               whether it is loose
+    steps      the steps whose events are counted together, in each way in which they can be joined
+    shared     whether one count serves all matches that are joined alike
     reads      captured values that its steps and measures read: (capture, field, slot)
     shortest, longest  of a cadence: from one event to the next
     """
 
     element: int
-    steps: tuple[tuple[Step, tuple[Join, ...], Join | None, bool], ...]
+    steps: tuple[CountedStep, ...]
     measures: tuple[Measure, ...]
     within: int | None = None
     shortest: int | None = None
     longest: int | None = None
     by: tuple[Field, ...] = ()
     reads: tuple[tuple[str, str, str], ...] = ()
+    shared: bool = True
+
+    @property
+    def run(self) -> int:
+        """How many events a cadence has, which is a constant."""
+        (measure,) = self.measures
+        assert isinstance(measure.bound, Literal) and isinstance(measure.bound.value, int)
+        return measure.bound.value + (measure.op == ">")
+
+    @property
+    def span(self) -> int:
+        """How long ago the events are on which a moment rests: less than this."""
+        if self.within is not None:
+            return self.within
+        assert self.longest is not None
+        return self.longest * (self.run - 1) + 1
+
+    @property
+    def reach(self) -> int:
+        """How long ago those are that a new event is counted with: less than this. Of a cadence it asks for the last
+        one alone, where the run that ends in that is known."""
+        return self.longest + 1 if self.longest is not None and self.shared else self.span
+
+    @property
+    def slots(self) -> frozenset[str]:
+        """What of the match must be known to judge it."""
+        return frozenset(slot for step in self.steps for slot in step.slots).union(slot for _, _, slot in self.reads)
 
     def __str__(self) -> str:
         by = f" by {', '.join(f.name for f in self.by)}" if self.by else ""

@@ -1,11 +1,13 @@
 """Counted steps at work: which events belong to one count, and whether the count holds at one of them.
 
 Events are counted by what they are joined on, so that a count costs one look-up however many matches are open: an
-egress is counted for its process and all above it, and a match asks for the count of its own subject. Where the counted
-events are compared with captures by more than equality, they are kept, and gathered anew for each match.
+egress is counted for its process and all above it, and a match asks for the count of its own subject. Where a link is
+taken on trust (`->?`) it asks for two: that of its subject, and that of the events of nobody knows whom. Where the
+counted events are compared with captures by more than equality, those that join are gathered anew for each match.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
+from heapq import merge
 from itertools import product
 from operator import ge, gt, le, lt
 from typing import Any
@@ -14,34 +16,41 @@ from chainrun.dsl.model import Measure, Step, StepExclusion
 
 from ..event import Event
 from ..timer import SWEEPS, Timer
-from .automaton import Count, Join
+from .automaton import Count, CountedStep, Join
 from .conditions import compile_condition, reads
+from .digests import digested
 from .entities import Entities
 from .equality import is_number
 from .exclusions import applies
 from .expressions import compile_number, compile_value
-from .fields import Reader, Rename, Slots, Test, hashable, no_captures, unchanged
+from .fields import Reader, Slots, Test, hashable, no_captures, unchanged
 from .joining import Offer, offer
+from .ledger import Basis, Ledger, Seen
 from .novelty import Novelty
-from .readings import Reading, as_parent, looking_back
-from .tallies import Cadence, Seen, Tally
+from .readings import Reading, looking_back
+from .tallies import Cadence, Pile, Place, Sliding, Tally
 from .wholes import key_of
 
 _HOLDS = {">": gt, ">=": ge, "<": lt, "<=": le}
 
 Readings = dict[int, list[Reading]]
-Place = tuple[Hashable, tuple[Hashable, ...], tuple[Hashable, ...]]  # scope, joined values, `by` values
+Key = tuple[Hashable, ...]
 
 
-class Kept:
-    """A counted event of a step that must be gathered for each match."""
+class _Way:
+    """One way of counting a step's events, made ready. `table`: which of the counter's joins it has."""
 
-    __slots__ = ("event", "member", "reading")
+    def __init__(self, counted: CountedStep, table: int, entities: Entities) -> None:
+        self.number = counted.step.number
+        self.table = table
+        self.joins = counted.joins
+        self.offers = [offer(join, entities) for join in counted.joins]
+        self.nobody = offer(counted.nobody, entities) if counted.nobody is not None else None
 
-    def __init__(self, event: Event, reading: Reading, member: int) -> None:
-        self.event = event
-        self.reading = reading
-        self.member = member
+    def places(self, event: Event, reading: Reading) -> list[Place]:
+        if self.nobody is not None and self.nobody(event, reading) is not None:
+            return []
+        return [(self.table, values) for values in wanted_values(self.joins, self.offers, event, reading)]
 
 
 class Counter:
@@ -50,79 +59,64 @@ class Counter:
     def __init__(self, count: Count, window: int | None, entities: Entities, novelty: Novelty) -> None:
         self.count = count
         self.novelty = novelty
-        self.span = _span(count)
-        self.keep = self.span + (window or 0)
+        self.reach = count.reach
+        self.keep = count.span + (window or 0)
         self.sweep = Timer(self.keep // SWEEPS)
-        self.offers = [[offer(join, entities) for join in joins] for _, joins, _, _ in count.steps]
-        self.nobody = [offer(nobody, entities) if nobody is not None else None for _, _, nobody, _ in count.steps]
+        # the slots that events are joined on, and the one that must be known for what nobody is known of to count
+        self.tables = list(dict.fromkeys((step.slots, step.nobody) for step in count.steps))
+        self.ways = [_Way(step, self.tables.index((step.slots, step.nobody)), entities) for step in count.steps]
         self.by = [key_of(field.name, entities) for field in count.by]
-        self.tallies: dict[Place, Tally | Cadence] = {}
-        self.kept: dict[Hashable, list[Kept]] = {}
-        self.is_joined = self._is_joined()
-        renames = (unchanged, as_parent) if self.is_joined else ()
-        self._measures = [measures(count, rename, novelty) for rename in renames]
-
-    def _is_joined(self) -> bool:
-        """Whether the joins say all that the count asks of captures."""
-        slots = {tuple(join.slot for join in joins) for _, joins, _, _ in self.count.steps}
-        measured = any(m.subject is not None and reads(m.subject) for m in self.count.measures)
-        return (
-            len(slots) == 1
-            and not measured
-            and all(
-                sum(j.how == "value" for j in joins) == len(looking_back(step, lambda c, f: 0, unchanged, self.novelty))
-                and not any(reads(e.when) for e in step.exceptions)
-                for step, joins, _, _ in self.count.steps
-            )
-        )
+        self.ledgers: dict[tuple[Hashable, Key], Ledger] = {}
+        self._measures = measures(count, novelty) if count.shared else []
+        # what is measured of every event of a plain count: one for all of a flood
+        self._plain = (True,) * len(count.measures) if all(m.subject is None for m in count.measures) else None
 
     def note(self, event: Event, scope: Hashable, readings: Readings) -> None:
         """Count an event, if it is one of the step's."""
-        for member, (step, _, _, _) in enumerate(self.count.steps):
-            for reading in readings.get(step.number, ()):
+        for number, way in enumerate(self.ways):
+            for reading in readings.get(way.number, ()):
                 by = self.key(event, reading)
-                known = self.nobody[member]
-                if by is None or (known is not None and known(event, reading) is not None):
+                places = way.places(event, reading) if by is not None else []
+                if by is None or not places:
                     continue
-                if not self.is_joined:
-                    self.novelty.remember(event)
-                    self.kept.setdefault((scope, by), []).append(Kept(event, reading, member))
-                    continue
-                measured = self.measure(event, reading)
-                for wanted in wanted_values(self.count.steps[member][1], self.offers[member], event, reading):
-                    place = scope, wanted, by
-                    tally = self.tallies.get(place)
-                    if tally is None:
-                        tally = self.tallies[place] = self.new()
-                    tally.add(event, step.number, measured)
+                ledger = self.ledgers.get((scope, by))
+                if ledger is None:
+                    ledger = self.ledgers[scope, by] = Ledger(self.count)
+                ledger.slide(event.time - self.reach)
+                ledger.add(event, number, places, self._what(event, number), self._new)
 
-    def key(self, event: Event, reading: Reading) -> tuple[Hashable, ...] | None:
-        """The `by` values of an event; None where one is missing."""
+    def key(self, event: Event, reading: Reading) -> Key | None:
+        """The `by` values of an event; None where it is not counted: one is missing, or it shows merely that an app is
+        open, which it does by being any event of that app."""
+        if reading.implicit and (reading.by_parent or "open" not in event.kinds):
+            return None
         values = tuple(read(event, reading) for read in self.by)
         return None if None in values else values
 
-    def new(self) -> Tally | Cadence:
+    def _what(self, event: Event, way: int) -> Any:
+        if self.count.shared:
+            return self._plain or tuple(read(event, ()) for read in self._measures)
+        self.novelty.remember(event)
+        return event.time, event, way
+
+    def _new(self, place: Place) -> Tally:
+        return self.empty(place) if self.count.shared else Pile(place)
+
+    def empty(self, place: Place) -> Tally:
+        """A count of nothing yet."""
         count = self.count
         if count.within is not None:
-            return Tally(count.measures, count.within)
+            return Sliding(place, count.measures)
         assert count.shortest is not None and count.longest is not None
-        return Cadence(count.shortest, count.longest, _longest_run(count))
-
-    def measure(self, event: Event, reading: Reading) -> tuple[Any, ...]:
-        return tuple(read(event, ()) for read in self._measures[reading.by_parent])
+        return Cadence(place, count.shortest, count.longest, count.run)
 
     def expire(self, now: int) -> None:
         if not self.sweep.is_due(now):
             return
-        horizon = now - self.keep
-        for place, tally in list(self.tallies.items()):
-            tally.trim(horizon)
-            if not tally.entries:
-                del self.tallies[place]
-        for scope, kept in list(self.kept.items()):
-            self.kept[scope] = kept = [k for k in kept if k.event.time >= horizon]
-            if not kept:
-                del self.kept[scope]
+        for place, ledger in list(self.ledgers.items()):
+            ledger.forget(now - self.keep)
+            if ledger.is_empty:
+                del self.ledgers[place]
 
 
 class CountTest:
@@ -130,93 +124,98 @@ class CountTest:
 
     def __init__(self, counter: Counter, slots: dict[str, int]) -> None:
         self.counter = counter
-        count = counter.count
+        count, novelty = counter.count, counter.novelty
         at = {(capture, field): slots[slot] for capture, field, slot in count.reads}
 
         def slot_of(capture: str, field: str) -> int:
             return at[capture, field]
 
         self.bounds = [(_HOLDS[m.op], compile_number(m.bound, slot_of, unchanged)) for m in count.measures]
-        self.joins = [[slots[join.slot] for join in joins] for _, joins, _, _ in count.steps]
-        if not counter.is_joined:
-            novelty = counter.novelty
-            self.measures = [measures(count, rename, novelty, slot_of) for rename in (unchanged, as_parent)]
+        self.tables = [
+            (tuple(slots[slot] for slot in joined), slots[nobody.slot] if nobody is not None else None)
+            for joined, nobody in counter.tables
+        ]
+        if not count.shared:
+            self.measures = measures(count, novelty, slot_of)
             self.back = [
-                [
-                    (*looking_back(step, slot_of, r, novelty), *excepted(step, slot_of, r))
-                    for r in (unchanged, as_parent)
-                ]
-                for step, _, _, _ in count.steps
+                (*looking_back(s.step, slot_of, unchanged, novelty), *excepted(s.step, slot_of)) for s in count.steps
             ]
 
-    def seen(
-        self, scope: Hashable, wanted: tuple[Hashable, ...], before: tuple[Any, ...], event: Event, reading: Reading
-    ) -> Seen | None:
-        """The events that the count rests on at this event, if it holds."""
+    def seen(self, scope: Hashable, before: Key, event: Event, reading: Reading) -> Seen | None:
+        """What the count rests on at this event, if it holds."""
         counter = self.counter
         by = counter.key(event, reading)
-        if by is None:
+        ledger = counter.ledgers.get((scope, by)) if by is not None else None
+        if ledger is None:
             return None
-        tally = counter.tallies.get((scope, wanted, by)) if counter.is_joined else self._gather(scope, by, before)
-        if tally is None:
+        tallies = self._tallies(ledger, before)
+        if not tallies:
             return None
-        needed = 0
-        for value, (holds, bound) in zip(tally.values, self.bounds, strict=True):
+        count = counter.count
+        counted = tallies if count.shared else [self._gather(tallies, before)]
+        for value, (holds, bound) in zip(counted[0].values(*counted[1:]), self.bounds, strict=True):
             limit = bound(event, before)
             if not is_number(limit) or not holds(value, limit):
                 return None
-            needed = int(max(0, min(limit, LONGEST_RUN))) + (holds is gt)
-        return tally.moment(needed)
+        basis = Basis(ledger, tuple(tallies)) if count.shared else Basis(ledger, tuple(tallies), self.passes, before)
+        is_loose = any(tally.loose > event.time - count.span for tally in counted)
+        if is_loose and count.within is None:  # of a cadence not all that was looked at stand in the run
+            is_loose = any(count.steps[way].loose for _, way in basis.chosen([event]))
+        return Seen(basis, event, is_loose)
 
-    def _gather(self, scope: Hashable, by: tuple[Hashable, ...], before: tuple[Any, ...]) -> Tally | Cadence:
+    def _tallies(self, ledger: Ledger, before: Key) -> list[Tally]:
+        """Those of what this match is joined on."""
+        found = []
+        for table, (at, known) in enumerate(self.tables):
+            if known is None or before[known] is not None:
+                tally = ledger.tallies.get((table, tuple([before[i] for i in at])))
+                if tally is not None:
+                    found.append(tally)
+        return found
+
+    def _gather(self, tallies: list[Tally], before: Key) -> Tally:
+        """The count of one match."""
         counter = self.counter
-        tally = counter.new()
-        for kept in counter.kept.get((scope, by), ()):
-            event, reading, member = kept.event, kept.reading, kept.member
-            if self._joins(member, event, reading, before):
-                measured = tuple(read(event, before) for read in self.measures[reading.by_parent])
-                step, _, _, loose = counter.count.steps[member]
-                tally.add(event, step.number, measured)
-                if loose:
-                    tally.loose.add(event.order)
-        return tally
+        gathered = counter.empty((0, ()))
+        held = [tally.held for tally in tallies if isinstance(tally, Pile)]
+        for at, event, way in merge(*held, key=lambda taken: (taken[0], taken[1].order)):
+            if self.passes(event, way, before):
+                gathered.add(event, tuple(read(event, before) for read in self.measures))
+                if counter.count.steps[way].loose:
+                    gathered.loose = at
+        return gathered
 
-    def _joins(self, member: int, event: Event, reading: Reading, before: tuple[Any, ...]) -> bool:
-        for at, ask in zip(self.joins[member], self.counter.offers[member], strict=True):
-            offered = ask(event, reading)
-            if offered is None or before[at] not in offered:
-                return False
-        return all(test(event, before) is True for test in self.back[member][reading.by_parent])
+    def passes(self, event: Event, way: int, before: Key) -> bool:
+        """Whether an event of those that are joined on the same counts for this match."""
+        return all(test(event, before) is True for test in self.back[way])
 
 
-def excepted(step: Step, slot_of: Slots, rename: Rename) -> Iterator[Test]:
+def excepted(step: Step, slot_of: Slots) -> Iterator[Test]:
     """The step's exceptions that read captures, turned round: whether none keeps the event away."""
     for exclusion in step.exceptions:
         if reads(exclusion.when):
-            yield _kept_by_none(exclusion, compile_condition(exclusion.when, slot_of, rename))
+            yield _kept_by_none(exclusion, compile_condition(exclusion.when, slot_of))
 
 
 def _kept_by_none(exclusion: StepExclusion, test: Test) -> Test:
     return lambda event, values: not (applies(exclusion, event.time) and test(event, values) is True)
 
 
-def measures(count: Count, rename: Rename, novelty: Novelty, slot_of: Slots = no_captures) -> list[Reader]:
+def measures(count: Count, novelty: Novelty, slot_of: Slots = no_captures) -> list[Reader]:
     """What is measured of a counted event, one reader for each measure."""
-    return [_measure(m, rename, novelty, slot_of) for m in count.measures]
+    return [_measure(m, novelty, slot_of) for m in count.measures]
 
 
-def _measure(measure: Measure, rename: Rename, novelty: Novelty, slot_of: Slots) -> Reader:
+def _measure(measure: Measure, novelty: Novelty, slot_of: Slots) -> Reader:
     if measure.subject is None:
         return lambda event, values: True
     if measure.function in ("count", "share"):
-        return compile_condition(measure.subject, slot_of, rename, novelty)
-    read = (compile_number if measure.function == "sum" else compile_value)(measure.subject, slot_of, rename)
-    return lambda event, values: hashable(read(event, values))
+        return compile_condition(measure.subject, slot_of, unchanged, novelty)
+    read = (compile_number if measure.function == "sum" else compile_value)(measure.subject, slot_of, unchanged)
+    return lambda event, values: digested(hashable(read(event, values)))
 
 
-def wanted_values(
-    joins: tuple[Join, ...], offers: list[Offer], event: Event, reading: Reading
-) -> Iterable[tuple[Hashable, ...]]:
+def wanted_values(joins: tuple[Join, ...], offers: list[Offer], event: Event, reading: Reading) -> Iterable[Key]:
     """The values that a live key may have in its joined slots, for the event to join it."""
     if len(joins) == 1:
         return ((value,) for value in offers[0](event, reading) or ())
@@ -231,21 +230,3 @@ def wanted_values(
     slots = list(choices)
     at = [slots.index(join.slot) for join in joins]
     return (tuple(values[i] for i in at) for values in product(*choices.values()))
-
-
-def _span(count: Count) -> int:
-    if count.within is not None:
-        return count.within
-    assert count.longest is not None
-    return count.longest * _longest_run(count)
-
-
-def _longest_run(count: Count) -> int:
-    bound = count.measures[0].bound
-    value = getattr(bound, "value", None)
-    most = int(value) if isinstance(value, int | float) else LONGEST_RUN
-    return most + (count.measures[0].op == ">")
-
-
-# Where the length of a run is no constant: the checker allows no longer one.
-LONGEST_RUN = 1000

@@ -10,10 +10,10 @@ from chainrun.dsl import model
 from chainrun.dsl.model import Chain, Hop, Step
 from chainrun.dsl.vocabulary import vocabulary
 
-from .automaton import LEVEL, START, Absence, Count, Edge
+from .automaton import LEVEL, START, Absence, Count, CountedStep, Edge
 from .exclusions import settled
 from .known import CAUSAL, Book, Exit, Known, Leaf, actor_entity, introduces_actor, leaves
-from .linking import Arrow, Linking
+from .linking import Arrow, Linking, is_joined
 from .liveness import Draft
 from .needs import reads
 from .siblings import kept_name
@@ -103,15 +103,16 @@ class Edges:
         """The count of an edge, with all the ways in which its steps can be joined."""
         if way.count is None:
             return None
-        steps = []
+        steps: list[CountedStep] = []
         asked = {c for m in way.count.measures for c in measure_reads(m)}
         captures = dict(known.captures)
         read = {(c, f, self.linking.slot(captures, c, f)) for c, f in asked}
         for leaf in self.draft.counted[number]:
             read.update(self.linking.reads(leaf.step, known))
             for arrow in self.linking.arrows(leaf.step, known, leaf.hop):
-                steps.append((leaf.step, arrow.joins, arrow.nobody, arrow.loose))
-        return msgspec.structs.replace(way.count, steps=tuple(steps), reads=tuple(sorted(read)))
+                steps.append(CountedStep(leaf.step, arrow.joins, arrow.nobody, arrow.loose))
+        shared = is_shared(way.count, steps)
+        return msgspec.structs.replace(way.count, steps=tuple(steps), reads=tuple(sorted(read)), shared=shared)
 
     def between(self, exit: Exit) -> Iterable[Absence]:
         """What must not lie between the event before and the next."""
@@ -154,3 +155,16 @@ class Edges:
 
 def measure_reads(measure: model.Measure) -> frozenset[tuple[str, str]]:
     return reads(measure.bound) | (reads(measure.subject) if measure.subject is not None else frozenset())
+
+
+def is_shared(count: Count, steps: list[CountedStep]) -> bool:
+    """Whether one count serves all matches that are joined alike: the joins say all that it asks of a match, and what
+    is counted in several ways (`->?`) adds up. That of two steps does not, since one event may be both; nor do runs."""
+    alike = len({step.slots for step in steps}) == 1
+    if count.within is None and (not alike or any(step.loose for step in steps)):
+        return False
+    if not alike and len({step.step.number for step in steps}) > 1:
+        return False
+    return not any(m.subject is not None and reads(m.subject) for m in count.measures) and all(
+        is_joined(s.step, s.joins) and not any(reads(e.when) for e in s.step.exceptions) for s in steps
+    )

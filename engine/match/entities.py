@@ -47,7 +47,16 @@ READS: dict[Entity, frozenset[str]] = {
         }
     ),
     Entity.IDENTITY: frozenset(
-        {"user.id", "user.name", "user.domain", "user.email", "session.id", "session.parent.id", "event.outcome"}
+        {
+            "user.id",
+            "user.name",
+            "user.domain",
+            "user.email",
+            "aws.cloudtrail.user_identity.arn",
+            "session.id",
+            "session.parent.id",
+            "event.outcome",
+        }
     ),
 }
 READS[Entity.SESSION] = READS[Entity.IDENTITY]
@@ -62,7 +71,7 @@ NEEDS: dict[Entity, frozenset[str]] = {
 
 # The fields at which an event is about a thing that cannot act.
 _ABOUT: dict[Entity, tuple[str, ...]] = {
-    Entity.FILE: ("file.path", "file.previous_path", "exec.path"),
+    Entity.FILE: ("file.path", "file.previous_path", "exec.path", "open.path"),
     Entity.VOLUME: ("file.path", "aws.ec2.volume_id"),
     Entity.IMAGE: ("container.image.name", "cloud.image.id"),
     Entity.MESSAGE: ("email.message_id",),
@@ -157,7 +166,7 @@ class Entities:
             # a sign-in whose record does not number the session: it is this identity's from then on
             identity = self.identity(event)
             if identity is not None and event.fields.get("event.outcome") != "failure":
-                return EntityKey(Entity.SESSION, f"{identity.name}@{event.time}", identity.host)
+                return EntityKey.of(Entity.SESSION, f"{identity.name}@{event.time}", identity.host)
         return found
 
     def keys(self, event: Event, entity: Entity, field: str) -> tuple[Hashable, ...]:
@@ -174,7 +183,7 @@ class Entities:
         if entity is Entity.FILE or field in ("file.path", "exec.path"):  # a mounted volume is where it is mounted
             return tuple(self.files.keys(event, value))
         make = _MAKE.get(entity, keys.image if field == "container.image.name" else None)
-        found = (EntityKey(entity, text) if make is None else make(event, text) for text in texts(value))
+        found = (EntityKey.of(entity, text) if make is None else make(event, text) for text in texts(value))
         return tuple(key for key in found if key is not None)
 
     def _session(self, event: Event, field: str) -> EntityKey | None:
@@ -194,7 +203,7 @@ class Entities:
                 return tuple(map(Cause, self.instances.causes(event)))
             case Entity.SESSION | Entity.IDENTITY:
                 own, unlinked = self._acting_sessions(event)
-                sessions = [Cause(session, unlinked) for session in self.sessions.up(own)]
+                sessions = [Cause(one, unlinked or perhaps) for one, perhaps in self.sessions.up(own).items()]
                 if entity is Entity.SESSION:
                     return tuple(sessions)
                 return self._identities(event, sessions)

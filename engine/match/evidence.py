@@ -5,21 +5,25 @@ inside the window of the completing event: then some match runs through it. Of m
 belong that it was the deadline of: often only what began at one moment.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
 from ..event import Event
 from ..process import Process
 from .groups import Group, Interval, Node
+from .ledger import Basis, Seen
 from .starts import earliest
-from .tallies import Log, Seen
 from .trails import Trail, Trails, by_latest
 
 ALWAYS = -(1 << 63)  # a moment before all others
 
+# When matches were complete, and the nodes that they end in; with a start those that began then, and no others.
+Moment = tuple[int, list[tuple[Node, int | None]]]
+
 
 class Match:
-    """All matches of one alert identity that are complete at one moment.
+    """All matches of one alert identity that are complete at one moment, or up to one.
 
     event     the last event of the tightest
     at        when they were complete: that event's time, or a deadline
@@ -47,8 +51,10 @@ class Match:
     def add(self, other: "Match") -> None:
         """Take in the evidence of later matches of the same alert."""
         for number, events in other.evidence.items():
-            held = {event.order: event for event in (*self.evidence.get(number, ()), *events)}
-            self.evidence[number] = [held[order] for order in sorted(held)]
+            held = self.evidence.setdefault(number, [])
+            at = bisect_left(held, events[0].order, key=_order)  # what is older than all of the others stays as it is
+            newer = {event.order: event for event in (*held[at:], *events)}
+            held[at:] = [newer[order] for order in sorted(newer)]
         self.evidence = dict(sorted(self.evidence.items()))
         self.at_least |= other.at_least
         self.at = max(self.at, other.at)
@@ -56,44 +62,59 @@ class Match:
             self.witness.setdefault(number, event)
             self.processes.setdefault(number, other.processes[number])
 
+    def show(self, trail: Trail) -> None:
+        """Take a match for the witness of the steps that have none yet."""
+        shown = {node.step.number: node for node in trail.nodes if not node.interior}
+        for number, node in shown.items():
+            self.witness.setdefault(number, node.event)
+            self.processes.setdefault(number, node.process)
 
-def collect(last: Iterable[tuple[Node, int | None]], at: int, window: int | None) -> Match:
-    """The matches that end in these nodes and are complete at one moment; where a start is given, those that began then
-    and no others."""
-    by_start: dict[int | None, list[Node]] = {}
-    for node, start in last:
-        by_start.setdefault(start, []).append(node)
-    trails: list[Trail] = []
+
+def collect(moments: Sequence[Moment], window: int | None) -> Match:
+    """The matches that are complete at these moments, as one: it shows the tightest of the first moment, and of the
+    later ones what that one lacks."""
+    walks: dict[int | None, _Walk] = {}
+    for at, last in moments:
+        for node, start in last:
+            if start not in walks:
+                walks[start] = _Walk(start)
+            walks[start].begin(node, ALWAYS if window is None else at - window)
     events: dict[int, dict[int, Event]] = {}
     cut: set[int] = set()
-    for only, nodes in by_start.items():
-        walk = _Walk(ALWAYS if window is None else at - window, only)
-        walk.run(nodes)
-        trails += walk.tightest(nodes)
+    for walk in walks.values():
+        walk.run()
         cut |= walk.cut
         for number, found in walk.events.items():
             events.setdefault(number, {}).update(found)
-    best = max(trails, key=lambda trail: trail.path)
-    match = Match(best.nodes[0].event, at)
-    for node in best.nodes:
-        events.setdefault(node.step.number, {})[node.event.order] = node.event
-        if not node.interior:
-            match.witness[node.step.number] = node.event
-            match.processes[node.step.number] = node.process
-    match.start = best.start
-    match.loose = best.loose
-    match.unproven = best.unproven
+    match: Match | None = None
+    for at, last in moments:
+        starts = dict.fromkeys(start for _, start in last)
+        trails = [walks[start].tightest([node for node, began in last if began == start]) for start in starts]
+        best = max(filter(None, trails), key=lambda trail: trail.path)
+        if match is None:
+            match = Match(best.nodes[0].event, at)
+            match.start = best.start
+            match.loose = best.loose
+            match.unproven = best.unproven
+        match.at = max(match.at, at)
+        for node in best.nodes:
+            events.setdefault(node.step.number, {})[node.event.order] = node.event
+        match.show(best)
+    assert match is not None
     match.at_least = cut
     match.evidence = {number: [found[order] for order in sorted(found)] for number, found in sorted(events.items())}
     return match
 
 
+def _order(event: Event) -> int:
+    return event.order
+
+
 class _Walk:
     """Intervals still to be visited, the latest state first; those of one group are merged. `only`: the one start that
-    counts, if it is not all from `horizon` on."""
+    counts, if it is not all from a moment on."""
 
-    def __init__(self, horizon: int, only: int | None) -> None:
-        self.horizon = horizon
+    def __init__(self, only: int | None) -> None:
         self.only = only
         self.trails = Trails(only) if only is not None else None
         self.events: dict[int, dict[int, Event]] = {}
@@ -102,12 +123,14 @@ class _Walk:
         self.groups: dict[int, Group] = {}
         self.queue: list[tuple[int, int]] = []
         self.seen: dict[int, int] = {}
-        self.counts: dict[int, tuple[Log, set[tuple[int, int]]]] = {}
+        self.counts: dict[Basis, set[Event]] = {}
 
-    def run(self, last: list[Node]) -> None:
-        """Visit all that takes part in the matches that end in these nodes."""
-        for node in last:
-            self._visit(node, self.horizon)
+    def begin(self, last: Node, since: int) -> None:
+        """Ask for what takes part in the matches that end in a node and began at `since` or later."""
+        self._visit(last, since)
+
+    def run(self) -> None:
+        """Visit all that was asked for."""
         while self.queue:
             _, place = heappop(self.queue)
             group = self.groups[place]
@@ -116,35 +139,33 @@ class _Walk:
             intervals = self.pending.pop(place)
             for interval, since in intervals:
                 if interval.seen is not None:
-                    held = group.nodes[max(interval.lo - group.first, 0) : max(interval.hi - group.first, 0)]
-                    if any(self._takes_part(node, since) for node in held):
+                    places = range(max(interval.lo - group.first, 0), max(interval.hi - group.first, 0))
+                    # mostly the newest does
+                    if any(self._takes_part(group.nodes[place], since) for place in reversed(places)):
                         self._count(interval.seen)
             for index, since in _covered(intervals, group.first):
                 node = group.nodes[index - group.first]
                 if self._takes_part(node, since):
                     self._visit(node, since, group, index)
-        for log, moments in self.counts.values():
-            entries, is_cut = log.seen(moments)
-            for event, numbers, _ in entries:
-                for number in numbers:
-                    self._record(event, number)
-                if is_cut:
-                    self.cut.update(numbers)
+        for basis, moments in self.counts.items():
+            found, is_cut = basis.read(moments)
+            for event, number in found:
+                self._record(event, number)
+            if is_cut:
+                self.cut.update(number for _, number in found)
+        if self.trails is not None:
+            self.trails.solve()
 
-    def tightest(self, last: list[Node]) -> list[Trail]:
+    def tightest(self, last: list[Node]) -> Trail | None:
         """The tightest of the matches that end in these nodes, if there is any."""
-        if self.trails is None:
-            return [by_latest(max(last, key=Node.path))]
-        self.trails.solve()
-        best = self.trails.best(last)
-        return [] if best is None else [best]
+        return by_latest(max(last, key=Node.path)) if self.trails is None else self.trails.best(last)
 
     def _record(self, event: Event, number: int) -> None:
         self.events.setdefault(number, {})[event.order] = event
 
     def _count(self, seen: Seen) -> None:
         """Note what a count rested on; the moments of one count are read together."""
-        self.counts.setdefault(id(seen.log), (seen.log, set()))[1].add((seen.end, seen.size))
+        self.counts.setdefault(seen.basis, set()).add(seen.event)
 
     def _takes_part(self, node: Node, since: int) -> bool:
         """Whether a match ends here that began at `since` or later, and when it must have begun."""

@@ -5,6 +5,7 @@ A field that neither knows is None, which is *unknown*. Called by words and cond
 """
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from ..event import Event
@@ -56,11 +57,27 @@ class Opaque:
 OPAQUE = Opaque()
 
 
+class Truth(Enum):
+    """Stands in keys for true and false, which to Python are the numbers 1 and 0."""
+
+    TRUE = True
+    FALSE = False
+
+
 def hashable(value: Any) -> Any:
-    """A value as it may stand in a key."""
+    """A value as it may stand in a key: equal to what is equal in telemetry, and to nothing else."""
     if isinstance(value, tuple):
         return tuple(map(hashable, value))
+    if isinstance(value, bool):
+        return Truth.TRUE if value else Truth.FALSE
     return OPAQUE if isinstance(value, dict | list) else value
+
+
+def from_key(value: Any) -> Any:
+    """What stands in a key, as it was."""
+    if type(value) is tuple:
+        return tuple(map(from_key, value))
+    return value.value if isinstance(value, Truth) else value
 
 
 def unchanged(name: str) -> str:
@@ -101,4 +118,4 @@ def unknown(event: Event, values: Values) -> None:
 
 def captured(slot: int) -> Reader:
     """The function that gives what an earlier step captured."""
-    return lambda event, values: values[slot]
+    return lambda event, values: from_key(values[slot])

@@ -1,39 +1,63 @@
 """File identity: which paths name one file, on one host.
 
-A file is its normalised path on its host, carried along when it is renamed or moved; what is written to the old path
-afterwards is another file. Short (8.3) path components are resolved to the long names seen beside them.
+A file is its normalised path on its host, carried along when it, or a folder above it, is renamed or moved; what is
+written to the old path afterwards is another file. Short (8.3) path components are resolved to the long names seen
+beside them. Of a long path the key is the digest, and all that is remembered here is bounded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..event import Event
 from ..paths import ShortNames, key
+from .digests import LONGEST, Digest, digested
+from .recent import Recent
 
-FileKey = tuple[str, str]
+FileKey = tuple[str, str | Digest]
 
-# How many moved files are remembered; of a flood of renames the oldest are forgotten.
+# How many moved files are remembered, and of how many hosts the long names: of a flood the oldest are forgotten.
 MOST_MOVED = 100_000
+MOST_HOSTS = 100_000
+
+
+class Move(NamedTuple):
+    """What came to a place, or has left it: the number of the move, the file's key, and the place that it came from."""
+
+    number: int
+    file: FileKey
+    origin: FileKey
 
 
 class FileKeys:
     """The keys of files, by host; learns long names and moves as it goes."""
 
     def __init__(self) -> None:
-        self.short: dict[str, ShortNames] = {}
-        self.moved: dict[FileKey, FileKey] = {}
+        self.short: Recent[str, ShortNames] = Recent(MOST_HOSTS)
+        self.moved: Recent[FileKey, Move] = Recent(MOST_MOVED)
         self.moves = 0
 
     def key(self, event: Event, path: object) -> FileKey | None:
         """The key of the file that an event names by a path, or None where it names none."""
         found = self._place(event, path)
-        return self.moved.get(found, found) if found is not None and self.moved else found
+        return self._file(found) if found is not None and self.moved else found
 
-    def keys(self, event: Event, paths: object) -> Iterable[FileKey]:
+    def keys(self, event: Event, paths: object) -> Iterator[FileKey]:
         """The keys of one path or of several."""
         for path in paths if isinstance(paths, tuple) else (paths,):
             found = self.key(event, path)
             if found is not None:
                 yield found
+
+    def above(self, event: Event, paths: object) -> Iterator[FileKey]:
+        """The same, and of each the keys of all folders above: on which mounted volume it may lie."""
+        for path in paths if isinstance(paths, tuple) else (paths,):
+            text = self._text(event, path) or ""
+            separator = "\\" if "\\" in text else "/"
+            while text:
+                place = event.host, digested(text)
+                yield self._file(place)
+                # nothing is mounted deeper; and of a forged path all folders would be long texts by the million
+                text = text[: LONGEST + 1].rpartition(separator)[0]
 
     def learn(self, event: Event) -> None:
         """Remember the long names in an event's file path, and where it moved a file."""
@@ -47,25 +71,46 @@ class FileKeys:
 
     def _move(self, old: FileKey, new: FileKey) -> None:
         self.moves += 1
-        self._remember(new, self.moved.get(old, old))
+        self.moved[new] = Move(self.moves, self._file(old), old)
         # no path holds this character: whatever is at the old place from now on is none of the files before
-        self._remember(old, (old[0], f"{old[1]}\0{self.moves}"))
+        empty = old[0], f"{old[1]}\0{self.moves}"
+        self.moved[old] = Move(self.moves, empty, empty)
 
-    def _remember(self, place: FileKey, file: FileKey) -> None:
-        self.moved.pop(place, None)
-        if len(self.moved) >= MOST_MOVED:
-            del self.moved[next(iter(self.moved))]
-        self.moved[place] = file
+    def _file(self, place: FileKey) -> FileKey:
+        """The file at a place: of what has moved there, and of the folders above, the last move says whence it is."""
+        host, text = place
+        last, below = self.moved.get(place), ""
+        if isinstance(text, str):
+            separator = "\\" if "\\" in text else "/"
+            cut = text.rfind(separator)
+            while cut > 0:
+                move = self.moved.get((host, text[:cut]))
+                if move is not None and (last is None or move.number > last.number):
+                    last, below = move, text[cut:]
+                cut = text.rfind(separator, 0, cut)
+        if last is None:
+            return place
+        if not below:
+            return last.file
+        for folder in (last.origin[1], last.file[1]):
+            before = self.moved.get((host, digested(f"{folder}{below}")))
+            if before is not None and before.number < last.number:  # it had been moved into the folder itself
+                return before.file
+        return host, digested(f"{last.file[1]}{below}")
 
     def _place(self, event: Event, path: object) -> FileKey | None:
+        text = self._text(event, path)
+        return None if text is None else (event.host, digested(text))
+
+    def _text(self, event: Event, path: object) -> str | None:
         if not isinstance(path, str) or not path:
             return None
         if "~" in path:
             path = self._names(event.host).resolve(path)
-        return event.host, key(path, event.os)
+        return key(path, event.os)
 
     def _names(self, host: str) -> ShortNames:
-        names = self.short.get(host)
+        names = self.short.use(host)
         if names is None:
             names = self.short[host] = ShortNames()
         return names

@@ -16,7 +16,7 @@ from chainrun.dsl.model import Step
 
 from ..event import Event
 from ..process import Process
-from .tallies import Seen
+from .ledger import Seen
 
 # The log of a flood: how many nodes of one group are kept as evidence. Detection never reads what is cut.
 LOG_LIMIT = 10_000
@@ -34,6 +34,7 @@ class Node:
 
     start    the latest possible start of any match that ends here
     via      the earlier node with the latest start, of those the latest: following it gives a tightest witness
+    outer    on that way, the last node before this that is no inner event of a repetition
     process  whom the step introduced, else who acted
     begins   a match begins here, whatever else it can follow
     interior one of a repetition's events that is not its last: evidence, and no witness
@@ -52,6 +53,7 @@ class Node:
         "implicit",
         "interior",
         "loose",
+        "outer",
         "process",
         "seen",
         "start",
@@ -78,6 +80,7 @@ class Node:
         self.before: list[Interval] = []
         self.cut = False
         self.via: Node | None = None
+        self.outer: Node | None = None
         self.begins = False
         self.loose = False
         self.unproven = False
@@ -99,6 +102,7 @@ class Node:
             or (best.start == via.start and self._is_tighter(best, interval.loose))
         ):
             self.via = best
+            self.outer = best.outer if best.interior else best
             self.start = best.start
             self.loose = interval.loose
             self.unproven = interval.unproven
@@ -155,7 +159,7 @@ class Peaks:
 
     def push(self, index: int, node: Node) -> None:
         nodes, indices, start = self.nodes, self.indices, node.start
-        while nodes and nodes[-1].start <= start:
+        while nodes and (nodes[-1].start < start or (nodes[-1].start == start and not _is_tied(nodes[-1], node))):
             nodes.pop()
             indices.pop()
         nodes.append(node)
@@ -170,6 +174,14 @@ class Peaks:
             return self.nodes[0]
         at = bisect_left(indices, lo)
         return self.nodes[at] if at < len(indices) else None
+
+
+def _is_tied(old: Node, new: Node) -> bool:
+    """Whether an older node of the same start is still the tighter one: a repetition's inner events are no witnesses,
+    so of these what stands before the repetition decides."""
+    if not new.interior or old.outer is new.outer or old.outer is None or new.outer is None:
+        return False
+    return old.outer.path() > new.outer.path()
 
 
 class Delayed:

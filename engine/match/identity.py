@@ -19,10 +19,11 @@ FREE, OPEN, NOW = "free", "open", "now"
 
 class Identities:
     """The open alerts of one chain: (scope, identity) -> until when further completions only count. `inherited`: what
-    descends from an identity belongs to its alert; `once per` has nothing inherited."""
+    descends from an identity belongs to its alert; `once per` has nothing inherited. `open_for`: how long an alert is
+    open."""
 
-    def __init__(self, window: int | None, inherited: bool = True) -> None:
-        self.window = window if window is not None else HOUR
+    def __init__(self, open_for: int | None, inherited: bool = True) -> None:
+        self.open_for = open_for if open_for is not None else HOUR
         self.inherited = inherited
         self.until: dict[Place, int] = {}
         self.later = 0
@@ -41,7 +42,7 @@ class Identities:
             at = found[0].at
             answer, owner = line.ask(place, at)
             for completion in found:
-                completion.until = self.until[owner] if answer is OPEN else at + self.window
+                completion.until = self.until[owner] if answer is OPEN else at + self.open_for
             required = _fullest([c for c in found if not c.state.extra])
             extra = _fullest([c for c in found if c.state.extra])
             if answer is OPEN:
@@ -49,7 +50,7 @@ class Identities:
                 added += [(owner, each) for each in (required, extra) if each]
             elif answer is FREE and required:
                 line.take(place)
-                self.until[place] = at + self.window
+                self.until[place] = at + self.open_for
                 opened.append(required)
         return opened, added
 

@@ -3,7 +3,7 @@
 The run-time half of `linking`. An event without an actor could be anybody's: it joins nothing, and proves no absence.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 
 from chainrun.dsl.types import Entity
 
@@ -88,17 +88,6 @@ def _entity(join: Join, entities: Entities) -> Offer:
         read = FieldOf(field)
         return lambda event, reading: _known(entities.files.keys(event, read(event, reading)))
     if entity is Entity.VOLUME and field == "file.path":
-        return lambda event, reading: _known(_above(entities.keys(event, entity, field)))
+        return lambda event, reading: _known(entities.files.above(event, event.fields.get(field)))
     assert entity is not None
     return lambda event, reading: _known(entities.keys(event, entity, field))
-
-
-def _above(files: Iterable[Hashable]) -> Iterator[Hashable]:
-    """A path and all folders above it: on which mounted volume it may lie."""
-    for key in files:
-        assert isinstance(key, tuple)
-        host, path = key
-        separator = "\\" if "\\" in path else "/"
-        while path:
-            yield host, path
-            path = path.rpartition(separator)[0]

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from chainrun.dsl.types import Entity
 
 from ..event import Event
+from .digests import Digest, digested
 from .images import reference
 from .memo import Memo
 
@@ -26,8 +27,13 @@ class EntityKey(NamedTuple):
     """One entity. `host` is set where the entity is a host's own: no other host's is the same."""
 
     entity: Entity
-    name: str
+    name: str | Digest
     host: str = ""
+
+    @classmethod
+    def of(cls, entity: Entity, name: str, host: str = "") -> "EntityKey":
+        """The key by a name that telemetry brings: of a long one by its digest, since keys are remembered for long."""
+        return cls(entity, digested(name), host)
 
     def __str__(self) -> str:
         return f"{self.entity} {self.name}{f' on {self.host}' if self.host else ''}"
@@ -43,12 +49,12 @@ def container(event: Event, text: str) -> EntityKey | None:
     name = text.strip().rpartition("://")[2]  # Kubernetes writes containerd://
     if _CONTAINER.fullmatch(name):
         name = name[:12].lower()
-    return EntityKey(Entity.CONTAINER, name, event.host) if name else None
+    return EntityKey.of(Entity.CONTAINER, name, event.host) if name else None
 
 
 def instance(event: Event, text: str) -> EntityKey:
     """Azure's ids are paths that its services write in any case."""
-    return EntityKey(Entity.INSTANCE, text.lower() if text.startswith("/") else text)
+    return EntityKey.of(Entity.INSTANCE, text.lower() if text.startswith("/") else text)
 
 
 _DIGEST = re.compile(r"(?:[a-z-]+://)?(?:sha256:)?([0-9a-f]{64})")
@@ -70,12 +76,12 @@ _images = Memo(_image_name)
 def image(event: Event, text: str) -> EntityKey | None:
     """A reference in full, with Docker's defaults; of a bare id, the id."""
     name = _images[text]
-    return EntityKey(Entity.IMAGE, name) if name is not None else None
+    return EntityKey.of(Entity.IMAGE, name) if name is not None else None
 
 
 def message(event: Event, text: str) -> EntityKey:
     """The id of RFC 5322, with its angle brackets or without."""
-    return EntityKey(Entity.MESSAGE, text.strip().removeprefix("<").removesuffix(">"))
+    return EntityKey.of(Entity.MESSAGE, text.strip().removeprefix("<").removesuffix(">"))
 
 
 # -- sessions and identities ----------------------------------------
@@ -86,9 +92,9 @@ _NO_SESSION = frozenset({0, 2**32 - 1, 2**64 - 1})  # audit writes -1 unsigned
 
 def session(event: Event, text: str) -> EntityKey | None:
     if not _COUNTED.fullmatch(text):
-        return EntityKey(Entity.SESSION, text)
+        return EntityKey.of(Entity.SESSION, text)
     number = int(text, 16 if text[:2] in ("0x", "0X") else 10)
-    return None if number in _NO_SESSION else EntityKey(Entity.SESSION, hex(number), event.host)
+    return None if number in _NO_SESSION else EntityKey.of(Entity.SESSION, hex(number), event.host)
 
 
 _UID = re.compile(r"[0-9]{1,10}")
@@ -100,24 +106,25 @@ def identity(event: Event, aliases: Mapping[str, str]) -> EntityKey | None:
     r"""Who acts, as the canonical user. `aliases`: small-letter spellings (`corp\a`, `a@corp`, an ARN) that the site
     file says are one, and what to call that one."""
     id, name, domain, email = (_text(event, f) for f in ("user.id", "user.name", "user.domain", "user.email"))
+    arn = _text(event, "aws.cloudtrail.user_identity.arn") if aliases else None
     if name is not None and domain is None and "\\" in name:
         domain, _, name = name.rpartition("\\")
     full = rf"{domain}\{name}".casefold() if domain and name else None
     if aliases:
-        for spelling in (full, id, email, name):
+        for spelling in (full, id, arn, email, name):
             if spelling and (told := aliases.get(spelling.casefold())) is not None:
-                return EntityKey(Entity.IDENTITY, told)
+                return EntityKey.of(Entity.IDENTITY, told)
     is_local = id in _LOCAL_SIDS
     if full is not None:
-        return EntityKey(Entity.IDENTITY, full, event.host if is_local or full.startswith("nt authority\\") else "")
+        return EntityKey.of(Entity.IDENTITY, full, event.host if is_local or full.startswith("nt authority\\") else "")
     if id is not None and not _UID.fullmatch(id):
-        return EntityKey(Entity.IDENTITY, id, event.host if is_local else "")
+        return EntityKey.of(Entity.IDENTITY, id, event.host if is_local else "")
     if email is not None:
-        return EntityKey(Entity.IDENTITY, email.casefold())
+        return EntityKey.of(Entity.IDENTITY, email.casefold())
     if name:
         # names of directories have no case, those of Linux have
-        return EntityKey(Entity.IDENTITY, name.casefold() if "@" in name or event.os == "windows" else name)
-    return EntityKey(Entity.IDENTITY, id, event.host) if id is not None else None
+        return EntityKey.of(Entity.IDENTITY, name.casefold() if "@" in name or event.os == "windows" else name)
+    return EntityKey.of(Entity.IDENTITY, id, event.host) if id is not None else None
 
 
 def _text(event: Event, field: str) -> str | None:

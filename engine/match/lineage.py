@@ -4,6 +4,9 @@ A process's identity is the telemetry's own stable id (ProcessGuid, entity id) o
 start and its end or the pid's reuse. Sources that name one process differently meet in one row. `place` says whose
 event an event is; ancestors are walked on look-up and never copied down, so that a fork bomb or a late start costs
 nothing.
+
+A process that starts another program in its own place (exec without fork) stays the same process: what it did before
+and does after is one subject's doing, though some sources give it another id.
 """
 
 from collections.abc import Iterator
@@ -11,13 +14,21 @@ from collections.abc import Iterator
 from ..event import Event
 from ..intake.kinds import is_open_start
 from ..process import Process
+from .recent import Recent
 
 TARGETED = frozenset({"inject", "access"})
-STARTS = frozenset({"spawn", "start-again"})
+STARTS = frozenset({"spawn", "fork", "start-again"})
 SECOND = 1_000_000
 
 # Two records of one start may differ by this much: one source may write whole seconds.
 SAME_START = 2 * SECOND
+
+# A host that was silent for longer than this, and than any window, is gone or has been started anew.
+SILENT = 7 * 86_400 * SECOND
+
+# Names are easily forged: of more hosts, and of more processes of one, those that were not heard of for longest go.
+MOST_HOSTS = 100_000
+MOST_ROWS = 50_000
 
 # A walk up stops here; real ancestries are below a hundred, a forged one must not cost more than this.
 DEPTH_LIMIT = 4096
@@ -36,21 +47,24 @@ class Lineage:
     """The process tables of all hosts. Printable: `str(lineage)` draws every host's forest."""
 
     def __init__(self) -> None:
-        self.hosts: dict[str, _Host] = {}
+        self.hosts: Recent[str, _Host] = Recent(MOST_HOSTS)
         self.count = 0
 
     def place(self, event: Event) -> None:
         """Set the event's `process`, `parent` and `actor`, creating and filling rows as needed."""
-        host = self.hosts.get(event.host)
+        host = self.hosts.use(event.host)
         if host is None:
             host = self.hosts[event.host] = _Host(self, event.host)
+        host.last = event.time
         host.place(event)
 
     def forget(self, before: int) -> None:
         """Drop the rows of processes that ended before a moment, when no window can ask for them any more. What still
-        refers to one, a child or a partial match, keeps it."""
-        for host in self.hosts.values():
+        refers to one, a child or a partial match, keeps it. Of hosts that are gone nothing is left."""
+        for name, host in list(self.hosts.items()):
             host.forget(before)
+            if not (host.by_id or host.by_pid) or host.last < before - SILENT:
+                del self.hosts[name]
 
     def __str__(self) -> str:
         lines = []
@@ -63,17 +77,21 @@ class Lineage:
 
 
 class _Host:
+    __slots__ = ("by_id", "by_name", "by_pid", "last", "lineage", "name")
+
     def __init__(self, lineage: Lineage, name: str) -> None:
         self.lineage = lineage
         self.name = name
-        self.by_id: dict[str, Process] = {}
-        self.by_pid: dict[int, Process] = {}
+        self.last = 0  # when it was heard of last
+        self.by_id: Recent[str, Process] = Recent(MOST_ROWS)
+        self.by_pid: Recent[int, Process] = Recent(MOST_ROWS)
+        self.by_name: Recent[str, Process] = Recent(MOST_ROWS)  # the last to start under a name, in small letters
 
     def rows(self) -> list[Process]:
         return sorted({*self.by_id.values(), *self.by_pid.values()}, key=lambda p: p.number)
 
     def forget(self, before: int) -> None:
-        for table in (self.by_id, self.by_pid):
+        for table in (self.by_id, self.by_pid, self.by_name):
             for key in [k for k, row in table.items() if row.end is not None and row.end < before]:
                 del table[key]  # type: ignore[arg-type]
 
@@ -89,6 +107,8 @@ class _Host:
             fields.get("process.executable"),
             event.time,
         )
+        if process is None and "open" in event.kinds:
+            process = self.opened(fields.get("process.name"), event.time)
         event.process = event.actor = process
         if not event.kinds.isdisjoint(TARGETED):
             event.target = self.acting(
@@ -99,9 +119,31 @@ class _Host:
                 event.time,
             )
         if process is not None:
+            if process.parent is None:
+                self.learn_parent(process, event)
             event.parent = process.parent
             if "exit" in event.kinds:
                 process.end = event.time
+
+    def opened(self, name: str | None, at: int) -> Process | None:
+        """The process of an app that a record of its opening only names, as macOS's log does: the last to start so."""
+        row = self.by_name.get(name.casefold()) if name is not None else None
+        return row if row is not None and _alive(row, at) else None
+
+    def learn_parent(self, process: Process, event: Event) -> None:
+        """Some records name the parent of whoever acts: the only way to know it of a process older than the input."""
+        fields = event.fields
+        if "process.parent.entity_id" not in fields and "process.parent.pid" not in fields:
+            return
+        parent = self.acting(
+            fields.get("process.parent.entity_id"),
+            fields.get("process.parent.pid"),
+            fields.get("process.parent.name"),
+            fields.get("process.parent.executable"),
+            event.time,
+        )
+        if parent is not None and all(p is not process for p in ancestry(parent)):
+            process.parent = parent
 
     def start(self, event: Event) -> None:
         fields = event.fields
@@ -119,6 +161,8 @@ class _Host:
         event.parent = event.actor = parent
         if process is None:
             return
+        if process.name is not None and "spawn" in event.kinds:
+            self.by_name[process.name.casefold()] = process
         if process.start is None or event.time < process.start:
             process.start = event.time
         if process.command_line is None:
@@ -130,7 +174,7 @@ class _Host:
             "spawn" in event.kinds
             and "open" not in event.kinds
             and "process.parent.name" not in fields
-            and is_open_start(process.name, parent.name if parent else None)
+            and is_open_start(process.name, _started_by(parent, event.os))
         ):
             event.kinds = event.kinds | {"open"}
 
@@ -142,10 +186,15 @@ class _Host:
         name = fields.get("process.name")
         executable = fields.get("process.executable")
         row = self.by_id.get(entity_id) if entity_id is not None else None
+        before = row if row is not None else self.by_id.get(fields.get("process.previous.entity_id", ""))
+        if before is not None and before.pid == pid and (row is None or not _agree(row.name, name)):
+            row = self.becomes(before, event)
         if row is None and pid is not None:
             known = self.by_pid.get(pid)
             if known is not None and self.is_same_start(known, event, entity_id, name):
                 row = known
+            elif known is not None and entity_id is None and self.is_exec(known, parent):
+                row = self.becomes(known, event)
         if row is None:
             if entity_id is None and pid is None:
                 return self.row(None, None, name, executable)
@@ -154,6 +203,25 @@ class _Host:
                 self.by_pid[pid] = row
         self.fill(row, entity_id, pid, name, executable)
         return row
+
+    def becomes(self, row: Process, event: Event) -> Process:
+        """The row of a process that goes on as another program. A record that is out of order changes nothing."""
+        entity_id = event.fields.get("process.entity_id")
+        if row.start is None or event.time >= row.start:
+            row.entity_id = entity_id
+            row.name = row.executable = row.command_line = None
+            row.start = event.time
+            if row.pid is not None:
+                self.by_pid[row.pid] = row
+        if entity_id is not None:
+            self.by_id[entity_id] = row
+        return row
+
+    @staticmethod
+    def is_exec(known: Process, parent: Process | None) -> bool:
+        """Whether a start on this pid, by this parent, is the process itself that goes on as another program: where
+        records give it no other name than the pid, another parent is what tells the pid's reuse."""
+        return known.entity_id is None and known.end is None and parent is not None and known.parent is parent
 
     @staticmethod
     def is_same_start(known: Process, event: Event, entity_id: str | None, name: str | None) -> bool:
@@ -205,7 +273,11 @@ class _Host:
     def fill(
         self, row: Process, entity_id: str | None, pid: int | None, name: str | None, executable: str | None
     ) -> None:
-        """Complete what the row does not know yet."""
+        """Complete what the row does not know yet; it is the one used last."""
+        if row.entity_id is not None:
+            self.by_id.use(row.entity_id)
+        if row.pid is not None:
+            self.by_pid.use(row.pid)
         if row.entity_id is None and entity_id is not None:
             row.entity_id = entity_id
             self.by_id[entity_id] = row
@@ -217,6 +289,13 @@ class _Host:
             row.name = name
         if row.executable is None:
             row.executable = executable
+
+
+def _started_by(parent: Process | None, os: str) -> str | None:
+    """The name of who started a process. The first process of a Unix is no app, whatever it is called."""
+    if parent is None or parent.name is not None:
+        return parent.name if parent else None
+    return "init" if parent.pid == 1 and os in ("linux", "macos") else None
 
 
 def _alive(row: Process, at: int) -> bool:

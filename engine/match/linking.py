@@ -4,7 +4,7 @@ Explicit links, whole captures as arguments, equalities of plain values, and the
 look-up each instead of a scan. Made by `compile`; asked at run time by `joining`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from chainrun.dsl import model
@@ -132,6 +132,22 @@ class Linking:
             plain = same(own.type, own.name) is same(other.type, other.name) is same_plain
             if plain and own.type == other.type and not own.many and not other.many:
                 yield Join(f"{other.capture}.{other.name}", "value", own.name)
+
+
+def is_joined(step: Step, joins: Iterable[Join]) -> bool:
+    """Whether the joins say all that a step asks of captures: each of its conditions on them became one."""
+    asked: list[model.Pattern | model.Expression] = list(conditions(step))
+    for part in step.parts:
+        # a capture as the whole argument is a join, exact by itself
+        patterns = (a.pattern for a in part.arguments)
+        asked += (p for p in patterns if not (isinstance(p, model.FromCapture) and p.field is None))
+    return sum(join.how == "value" for join in joins) == sum(bool(reads(one)) for one in asked)
+
+
+def conditions(step: Step) -> Iterator[model.Expression]:
+    """What a step asks after `where`, one by one."""
+    for condition in (*(part.where for part in step.parts), step.where):
+        yield from members(condition, "and") if condition is not None else ()
 
 
 def step_reads(step: Step) -> frozenset[tuple[str, str]]:

@@ -83,6 +83,5 @@ def _asks(edge: Edge, defines: frozenset[str]) -> set[str]:
     asked |= {slot for absence in edge.absent for slot in absence.slots}
     asked |= {slot for absence in edge.prior for slot in absence.slots} - defines - {LED}
     if edge.count is not None:
-        asked |= {join.slot for _, joins, _, _ in edge.count.steps for join in joins}
-        asked |= {slot for _, _, slot in edge.count.reads}
+        asked |= edge.count.slots
     return asked

@@ -12,15 +12,17 @@ from operator import attrgetter
 from chainrun.dsl.model import Exclusion, Expression, Step
 
 from ..event import Event
-from .automaton import LEVEL, Automaton, Edge, State
+from .automaton import HOST_SCOPES, LEVEL, Automaton, State
 from .conditions import Test, compile_condition, reads
+from .digests import digested
 from .entities import NEEDS, Entities
 from .exclusions import applies
 from .fields import OPAQUE, hashable
 from .groups import Group, Interval, Node, Path
+from .ledger import Seen
 from .novelty import Novelty
-from .readings import Reading, StepTest
-from .tallies import Seen
+from .readings import Reading, Readings, StepTest
+from .store import Store
 from .trailing import Deadlines, Waiting
 from .wanted import asked
 from .ways import Key, Tools, Way
@@ -79,98 +81,84 @@ class Counts:
 
 
 class Matcher:
-    """Runs one automaton. `feed` takes events in order; state is `groups`, printable by `str`."""
+    """Runs one automaton. `feed` takes events in order; its state is the `store`, the `deadlines`, and what the watches
+    and counters remember."""
 
-    def __init__(self, automaton: Automaton, entities: Entities, novelty: Novelty) -> None:
+    def __init__(
+        self,
+        automaton: Automaton,
+        entities: Entities,
+        novelty: Novelty,
+        step_test: Callable[[Step, int | None], StepTest],
+    ) -> None:
         self.automaton = automaton
         self.window = automaton.chain.within
-        self.novelty = novelty
         self.counts = {step.number: Counts() for step in automaton.steps}
         self._scope = tuple(_scope_part(field, entities) for field in automaton.chain.scope)
         self.newest: dict[Hashable, int] = {}  # time by scope: no host is late for what another's clock says
         states = automaton.states
-        tests: dict[int, StepTest] = {}
-        tools = Tools(self.window, entities, novelty)
-        self.indices: list[list[tuple[tuple[int, ...], dict[Hashable, dict[Key, Group]]]]] = [[] for _ in states]
-        self.groups: list[dict[tuple[Hashable, Key], Group]] = [{} for _ in states]
-        self._trails = any(state.trailing for state in states)
-        self._whole = [self._trails] * len(states)  # which start is over first is asked of the middle of a log
-        self._steps = _steps_upto(states)
-        self._ways: list[list[tuple[StepTest, list[Way]]]] = []
+        tools = Tools(self.window, entities, novelty, on_host=not HOST_SCOPES.isdisjoint(automaton.chain.scope))
+        self.store = Store(states)
+        self.tests = {edge.step.number: step_test(edge.step, self.window) for state in states for edge in state.edges}
+        self._ways: list[list[tuple[Step, list[Way]]]] = []
         self.deadlines = Deadlines(self.window)
         count = 0
         for state in states:
-            by_step: dict[int, tuple[StepTest, list[Way]]] = {}
+            by_step: dict[int, tuple[Step, list[Way]]] = {}
             for edge in state.edges:
                 step = edge.step
-                if step.number not in tests:
-                    tests[step.number] = StepTest(step, self.window, entities, novelty)
                 source = states[edge.source] if edge.source is not None else None
-                way = Way(count, edge, source, state, self._index(edge, source), tools)
+                index = self.store.index(edge, source) if source is not None else -1
+                way = Way(count, edge, source, state, index, tools)
                 count += 1
-                if source is not None and edge.least:
-                    self._whole[source.number] = True
-                by_step.setdefault(step.number, (tests[step.number], []))[1].append(way)
+                by_step.setdefault(step.number, (step, []))[1].append(way)
             self._ways.append(list(by_step.values()))
             if state.trailing:
                 self.deadlines.add_state(state, [tools.watch(t.absence) for t in state.trailing])
-        self.tests = tests
+        self._taking: dict[tuple[int, ...], tuple[State, ...]] = {}  # by steps: the states that they lead to
         self.watches = list(tools.watches.values())
         self.counters = list(tools.counters.values())
         self._exclusions = [(e, _final_tests(e.when, states, novelty)) for e in automaton.chain.exceptions]
         self._severities = [(r, _final_tests(r.when, states, novelty)) for r in automaton.chain.severities]
         self.suppressed: dict[str, int] = {}
-        every = [*tests.values(), *(watch.test for watch in self.watches)]
+        every = [*self.tests.values(), *(watch.test for watch in self.watches)]
         self.kinds = frozenset(k for t in every for k in t.kinds).union(
             *(NEEDS.get(entity, ()) for entity in asked([automaton]) if entity is not None)
         )
         self.needs_proof = any(not watch.certain for watch in self.watches)
         self.reads_every_event = any(t.is_open or not t.kinds for t in every) or bool(self.deadlines.watches)
 
-    def _index(self, edge: Edge, source: State | None) -> int | None:
-        """Which of the source's indices serves this edge: groups by the slots that it joins on."""
-        if source is None:
-            return None
-        at = tuple(source.layout.index(j.slot) for j in edge.joins)
-        indices = self.indices[source.number]
-        for i, (slots, _) in enumerate(indices):
-            if slots == at:
-                return i
-        indices.append((at, {}))
-        return len(indices) - 1
-
     # -- an event -----------------------------------------------------------
 
-    def feed(self, event: Event) -> list[Completion]:
-        """The completions that this event brings; all else it changes is state."""
+    def watches_for(self, kinds: frozenset[str]) -> bool:
+        """Whether events of these kinds matter though they are no step: something must not have happened."""
+        return bool(self.watches) and (self.reads_every_event or not kinds.isdisjoint(self.kinds))
+
+    def feed(self, event: Event, readings: Readings) -> list[Completion]:
+        """The completions that this event brings, being this for the chain's steps; all else it changes is state."""
         scope = self._scope_of(event)
         if scope is None:
             return []
-        self.novelty.doubted = -1  # what another chain doubted is its own affair
         is_late = False
         if self.watches:
             is_late = event.time < self.newest.get(scope, event.time)
             if not is_late:
                 self.newest[scope] = event.time
-        readings: dict[int, list[Reading]] = {}
-        for number, test in self.tests.items():
-            found = list(test.readings(event))
-            if found:
-                readings[number] = found
-                self.counts[number].satisfied += 1
+        for number in readings:
+            self.counts[number].satisfied += 1
         completions = self._advance_all(event, scope, readings) if readings else []
         if not is_late:  # what came late proves nothing: it is not known what came between
             for watch in self.watches:
                 watch.note(event, scope)
         return completions
 
-    def _advance_all(self, event: Event, scope: Hashable, readings: dict[int, list[Reading]]) -> list[Completion]:
+    def _advance_all(self, event: Event, scope: Hashable, readings: Readings) -> list[Completion]:
         for counter in self.counters:
             counter.note(event, scope, readings)
         completions: list[Completion] = []
         early: dict[int, Nodes] = {}
         linked: set[int] = set()
-        for state in reversed(self.automaton.states):
+        for state in self._taken_by(tuple(readings)):
             if state.number in early:
                 nodes = early[state.number]
             else:
@@ -182,11 +170,20 @@ class Matcher:
                     self.deadlines.wait(state, key, node, scope)
                 elif state.final:
                     completions.append(self._complete(state, key, node, scope, event.time))
-                if not state.final or self.indices[state.number]:
-                    self._append(state, key, node, scope)
+                if not state.final or self.store.leads_on(state):
+                    self.store.append(state, key, node, scope)
         for number in linked:
             self.counts[number].linked += 1
         return completions
+
+    def _taken_by(self, steps: tuple[int, ...]) -> tuple[State, ...]:
+        """The states that these steps lead to, last first."""
+        found = self._taking.get(steps)
+        if found is None:
+            taking = [any(step.number in steps for step, _ in ways) for ways in self._ways]
+            found = tuple(state for state in reversed(self.automaton.states) if taking[state.number])
+            self._taking[steps] = found
+        return found
 
     def due(self, now: int) -> Iterator[tuple[int, list[Completion]]]:
         """The completions whose deadlines lie before `now`, moment by moment."""
@@ -213,27 +210,24 @@ class Matcher:
         state: State,
         event: Event,
         scope: Hashable,
-        readings: dict[int, list[Reading]],
+        readings: Readings,
         early: dict[int, Nodes],
     ) -> Nodes:
         """The nodes that the event adds to a state, by live key."""
         nodes: Nodes = {}
-        for test, ways in self._ways[state.number]:
-            found = readings.get(test.step.number)
-            if found is None:
-                continue
-            for reading in found:
+        for step, ways in self._ways[state.number]:
+            for reading in readings.get(step.number, ()):
                 for way in ways:
                     if way.source is None:
-                        self._begin(way, test.step, event, scope, reading, nodes)
+                        self._begin(way, step, event, scope, reading, nodes)
                     else:
-                        self._continue(way, test.step, event, scope, reading, readings, early, nodes)
+                        self._continue(way, step, event, scope, reading, readings, early, nodes)
         return nodes
 
     def _begin(self, way: Way, step: Step, event: Event, scope: Hashable, reading: Reading, nodes: Nodes) -> None:
         seen: Seen | None = None
         if way.count is not None:
-            seen = way.count.seen(scope, (), (), event, reading)
+            seen = way.count.seen(scope, (), event, reading)
             if seen is None:
                 return
         place = way.key((), event, reading), step.number, reading.implicit
@@ -244,7 +238,7 @@ class Matcher:
             node = nodes[place] = Node(event, step, event.time, reading.implicit, reading.process, way.interior)
             node.seen = seen
             node.begins = True
-            node.unproven = first is None or self.novelty.doubted == event.order
+            node.unproven = first is None or (way.doubts and not way.is_certain((), event, reading))
 
     def _continue(
         self,
@@ -253,21 +247,21 @@ class Matcher:
         event: Event,
         scope: Hashable,
         reading: Reading,
-        readings: dict[int, list[Reading]],
+        readings: Readings,
         early: dict[int, Nodes],
         nodes: Nodes,
     ) -> None:
         edge, source = way.edge, way.source
-        assert source is not None and way.index is not None
-        table = self.indices[source.number][way.index][1]
+        assert source is not None
+        table = self.store.table(source, way.index)
         for wanted in way.wanted(event, reading):
             for before, group in table.get((scope, wanted), _NONE).items():
                 if way.asks and not way.holds(before, event, reading):
                     continue
-                after = way.ended(scope, before) if way.absent else None
+                after = way.ended(scope, before, group.nodes[0].event.order) if way.absent else None
                 found = group.interval(event.time, edge.least, edge.most, way.number, after)
                 if found is not None:
-                    self._join(way, step, event, scope, reading, wanted, before, *found, nodes)
+                    self._join(way, step, event, scope, reading, before, *found, nodes)
             if reading.implicit or not way.may_coincide:
                 continue
             # an implicit open may be this very event
@@ -275,14 +269,14 @@ class Matcher:
                 values = tuple(before[at] for at in way.join_at)
                 if node.implicit and values == wanted and way.holds(before, event, reading):
                     alone = Interval(None, 0, 1, node)
-                    self._join(way, step, event, scope, reading, wanted, before, alone, node, nodes)
+                    self._join(way, step, event, scope, reading, before, alone, node, nodes)
 
     def _implicit(
         self,
         source: State,
         event: Event,
         scope: Hashable,
-        readings: dict[int, list[Reading]],
+        readings: Readings,
         early: dict[int, Nodes],
     ) -> Nodes:
         """The nodes of this event in an earlier state, made before their turn."""
@@ -297,7 +291,6 @@ class Matcher:
         event: Event,
         scope: Hashable,
         reading: Reading,
-        wanted: tuple[Hashable, ...],
         before: Key,
         interval: Interval,
         best: Node,
@@ -310,32 +303,22 @@ class Matcher:
         if first is False:
             return
         if way.count is not None:
-            interval.seen = way.count.seen(scope, wanted, before, event, reading)
+            interval.seen = way.count.seen(scope, before, event, reading)
             if interval.seen is None:
                 return
         place = way.key(before, event, reading), step.number, reading.implicit
         node = nodes.get(place)
         if node is None:
             node = nodes[place] = Node(event, step, best.start, reading.implicit, reading.process, way.interior)
-        interval.unproven = first is None or self.novelty.doubted == event.order
+        interval.unproven = first is None or (way.doubts and not way.is_certain(before, event, reading))
         if way.absent and not interval.unproven:
-            interval.unproven = not way.is_proven(event, best.event.order)
+            interval.unproven = not way.is_proven(before, event, best.event.order)
         interval.loose = way.edge.loose or (interval.seen is not None and interval.seen.is_loose)
         if reach is not None:
             interval.since = event.time - reach
         node.follow(interval, best)
 
     # -- state --------------------------------------------------------------
-
-    def _append(self, state: State, key: Key, node: Node, scope: Hashable) -> None:
-        groups = self.groups[state.number]
-        group = groups.get((scope, key))
-        if group is None:
-            steps, whole = self._steps[state.number], self._whole[state.number]
-            group = groups[scope, key] = Group(state.number, scope, key, steps, whole, ordered=self._trails)
-            for slots, table in self.indices[state.number]:
-                table.setdefault((scope, tuple(key[at] for at in slots)), {})[key] = group
-        group.append(node)
 
     def _complete(self, state: State, key: Key, node: Node, scope: Hashable, at: int) -> Completion:
         layout = state.layout
@@ -386,26 +369,13 @@ class Matcher:
         reach = self.window or 0
         # of whoever is silent nothing need be known, and a stamp from the future must not make all else late
         self.newest = {scope: at for scope, at in self.newest.items() if now - reach <= at <= now + reach}
-        if self.window is None:
-            return
-        horizon = now - self.window
-        for number, groups in enumerate(self.groups):
-            dead = [place for place, group in groups.items() if group.is_dead(horizon)]
-            for scope, key in dead:
-                del groups[scope, key]
-                for slots, table in self.indices[number]:
-                    place = (scope, tuple(key[at] for at in slots))
-                    bucket = table[place]
-                    del bucket[key]
-                    if not bucket:
-                        del table[place]
-            for group in groups.values():
-                group.trim(horizon)
+        if self.window is not None:
+            self.store.expire(now - self.window)
 
     @property
     def open_groups(self) -> int:
         """How many partial matches are kept apart, and how many wait for a deadline."""
-        return sum(map(len, self.groups)) + len(self.deadlines)
+        return len(self.store) + len(self.deadlines)
 
 
 def _scope_part(field: str, entities: Entities) -> Callable[[Event], Hashable | None]:
@@ -416,19 +386,7 @@ def _scope_part(field: str, entities: Entities) -> Callable[[Event], Hashable | 
         case "user":
             return entities.identity
         case _:
-            return lambda event: hashable(event.fields.get(field))
-
-
-def _steps_upto(states: Sequence[State]) -> list[frozenset[int]]:
-    """For each state, the numbers of the steps on any way to it."""
-    found: list[frozenset[int]] = []
-    for state in states:
-        steps = {edge.step.number for edge in state.edges}
-        for edge in state.edges:
-            if edge.source is not None and edge.source != state.number:
-                steps |= found[edge.source]
-        found.append(frozenset(steps))
-    return found
+            return lambda event: digested(hashable(event.fields.get(field)))
 
 
 _NONE: dict[Key, Group] = {}

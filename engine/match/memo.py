@@ -4,7 +4,7 @@ A look-up of a known text is one dictionary access; it is not a cache of events,
 """
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -27,3 +27,8 @@ class Memo(dict[str, T], Generic[T]):
                 self.clear()
             self[text] = found
         return found
+
+
+def is_short(value: Any) -> bool:
+    """Whether a value of telemetry may be part of a key: a text that is not too long, or none."""
+    return value is None or (isinstance(value, str) and len(value) <= LONGEST)

@@ -59,6 +59,11 @@ def looks_back(tested: Expression | Pattern) -> bool:
     return any(isinstance(part, New) for part in _walk(tested))
 
 
+def look_backs(tested: Expression | Pattern) -> Iterator[int]:
+    """How far back its questions for what is new reach, in microseconds."""
+    return (part.look_back for part in _walk(tested) if isinstance(part, New))
+
+
 def _own_fields(tested: Expression | Pattern) -> Iterator[str]:
     for part in _walk(tested):
         match part:

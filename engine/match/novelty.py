@@ -5,10 +5,12 @@ each event after it was matched, so that an event is never its own past.
 """
 
 from collections.abc import Hashable
+from copy import copy
 
 from chainrun.dsl.model import New
 
 from ..event import Event
+from .digests import digested
 from .fields import OPAQUE, Reader, Rename, Test, Values, hashable, reader, unchanged
 from .sources import Sources
 
@@ -44,14 +46,19 @@ class History:
 
 
 class Novelty:
-    """All histories of an engine. `doubted`: the order of an event that is new only as far as is known, and was allowed
-    to be."""
+    """All histories of an engine. `allowed`: what is new as far as is known is new; else that is unknown."""
 
     def __init__(self, sources: Sources) -> None:
         self.histories: dict[Question, History] = {}
         self.sources = sources
-        self.doubted = -1
+        self.allowed = sources.allowed
         self._tests: list[Test] = []
+
+    def proven(self) -> "Novelty":
+        """The same memory, asked for nothing but what is known."""
+        strict = copy(self)
+        strict.allowed = False
+        return strict
 
     def test(self, new: New, rename: Rename = unchanged) -> Test:
         """Whether a combination is new at an event; unknown where the event lacks a field."""
@@ -71,12 +78,9 @@ class Novelty:
             last = history.last.get(found)
             if last is not None and last >= since:
                 return False
-            if self.sources.is_known(event, kinds, history.known_from(since), anywhere=True):
+            if self.allowed or self.sources.is_known(event, kinds, history.known_from(since), host=None):
                 return True
-            if not self.sources.allowed:
-                return None
-            self.doubted = event.order
-            return True
+            return None
 
         self._tests.append(is_new)
         return is_new
@@ -92,6 +96,7 @@ class Novelty:
         if history is None:
             history = self.histories[question] = History(*question)
         history.keep = max(history.keep, new.look_back)
+        self.sources.reach(new.look_back)
         return history
 
     @property
@@ -111,5 +116,5 @@ class Novelty:
 
 def combination(readers: tuple[Reader, ...], event: Event) -> tuple[Hashable, ...] | None:
     """The values of an event, or None where one is missing."""
-    values = tuple(hashable(read(event, ())) for read in readers)
+    values = tuple(digested(hashable(read(event, ()))) for read in readers)
     return None if any(value is None or value is OPAQUE for value in values) else values

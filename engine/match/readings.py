@@ -5,7 +5,7 @@ same time, the app that opened it, running since before the window, which is ope
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chainrun.dsl import model
@@ -14,7 +14,7 @@ from chainrun.dsl.types import Entity
 
 from ..event import Event
 from ..process import Process
-from .conditions import Test, compile_condition, members, reads
+from .conditions import Test, compile_condition, members, needs, reads
 from .entities import Entities
 from .exclusions import applies
 from .fields import Reader, Rename, Slots, hashable, no_captures, reader, unchanged
@@ -48,6 +48,10 @@ class Reading:
             if isinstance(one, Process):
                 return one
         return None
+
+
+# What an event is for the steps of a chain, by their numbers; steps that it is nothing for are not there.
+Readings = dict[int, Sequence[Reading]]
 
 
 def as_parent(name: str) -> str:
@@ -91,6 +95,9 @@ class StepTest:
         if any(link.word == "from" and link.capture == HOST for part in step.parts for link in part.links):
             self.tests.append(self._is_from_host)
         self.parent_tests = list(_event_only(step, as_parent, novelty)) if self.is_open else []
+        # those of an `open` step that ask for nothing but the app's names
+        self.apps = list(_apps(step, unchanged)) if self.is_open else []
+        self.parent_apps = list(_apps(step, as_parent)) if self.is_open else []
         self.exclusions = _exclusions(step, unchanged, novelty)
         self.parent_exclusions = _exclusions(step, as_parent, novelty) if self.is_open else []
         self.excepted: Counter[str] = Counter()
@@ -102,11 +109,17 @@ class StepTest:
         self.target = introduced is not None and introduced.field == "process.target"
         self.actor_is_self = step.parts[0].kind.actor == "process" and step.parts[0].base in ("open", "crash", "exit")
 
-    def readings(self, event: Event) -> Iterator[Reading]:
+    def readings(self, event: Event) -> Sequence[Reading]:
         if self.is_open:
-            yield from self._open(event)
-        elif event.kinds and self.kinds <= event.kinds and self._holds(event):  # without any kind it only tells time
-            yield Reading(self._actor(event), self._introduced(event))
+            return list(self._open(event))
+        if event.kinds and self.kinds <= event.kinds and self._holds(event):  # without any kind it only tells time
+            return (Reading(self._actor(event), self._introduced(event)),)
+        return ()
+
+    def judge(self, event: Event) -> bool | None:
+        """Whether an event of its kinds, taken for itself, is the step; None where the event does not say enough."""
+        found = [test(event, ()) for test in self.tests]
+        return False if False in found else None if None in found else True
 
     def _open(self, event: Event) -> Iterator[Reading]:
         others = self.kinds - {"open"}
@@ -134,11 +147,11 @@ class StepTest:
 
     def _holds(self, event: Event, by_parent: bool = False) -> bool:
         tests = self.parent_tests if by_parent else self.tests
-        if self.certain:
-            if not all(test(event, ()) is True for test in tests):
+        certain = self.certain
+        for test in tests:  # no generator: half the time
+            truth = test(event, ())
+            if not truth and (certain or truth is not None):
                 return False
-        elif not all(test(event, ()) is not False for test in tests):
-            return False
         for exclusion, test in self.parent_exclusions if by_parent else self.exclusions:
             if applies(exclusion, event.time) and test(event, ()) is True:
                 self.excepted[exclusion.reason] += 1
@@ -168,6 +181,18 @@ def _exclusions(step: Step, rename: Rename, novelty: Novelty) -> list[tuple[mode
     return [
         (e, compile_condition(e.when, rename=rename, novelty=novelty)) for e in step.exceptions if not reads(e.when)
     ]
+
+
+_NAMES = {"process.name", "process.executable"}
+
+
+def _apps(step: Step, rename: Rename) -> Iterator[Test]:
+    """The tests of an `open` step that ask for the names of the app, and for nothing else."""
+    for part in step.parts:
+        for argument in part.arguments:
+            target, pattern = argument.target, argument.pattern
+            if target.field == "process" and not reads(pattern) and needs(pattern, target) <= _NAMES:
+                yield compile_pattern(pattern, target, rename=rename)
 
 
 def _event_only(step: Step, rename: Rename, novelty: Novelty) -> Iterator[Test]:

@@ -3,6 +3,7 @@
     AssumeRole by s1 gives s2, by s2 gives s3      a call of s3 is caused by s3, s2 and s1, and by whoever opened s1
     a sign-in opens a session of an identity       a call that names no session is caused by that, perhaps
     a sign-off ends it
+    AssumeRole by an identity that names no session of its own   gives one that its open sessions cause, perhaps
 
 A session that opens another is the event's `session.parent.id`, the opened one its `session.id`, as with a process and
 its parent. Ancestors are walked when asked for: a cycle or a chain of thousands costs a bounded walk. Called by
@@ -19,10 +20,11 @@ OPEN = 16  # open sessions of one identity, likewise
 
 
 class _Session:
-    __slots__ = ("is_ended", "openers", "parents", "seen")
+    __slots__ = ("is_ended", "openers", "parents", "perhaps", "seen")
 
     def __init__(self) -> None:
         self.parents: dict[EntityKey, None] = {}
+        self.perhaps: dict[EntityKey, None] = {}  # parents that are known by their identity alone
         self.openers: dict[EntityKey, None] = {}
         self.is_ended = False
         self.seen = 0
@@ -60,6 +62,10 @@ class Sessions:
             _add(row.parents, parent, ASSUMERS)
         if identity is not None:
             _add(row.openers, identity, ASSUMERS)
+            if parent is not None and parent not in self._sessions:
+                for one in self.open_of(identity, session.host):
+                    if one != session:
+                        _add(row.perhaps, one, ASSUMERS)
 
     def use(self, session: EntityKey, at: int) -> None:
         """Takes that a session acted, so that it is not forgotten for being idle."""
@@ -76,17 +82,19 @@ class Sessions:
             for one in self.open_of(identity, host):
                 self._end(one, at)
 
-    def up(self, sessions: Iterable[EntityKey]) -> list[EntityKey]:
-        """The sessions, and those that assumed them, nearest first."""
-        found = dict.fromkeys(sessions)
+    def up(self, sessions: Iterable[EntityKey]) -> dict[EntityKey, bool]:
+        """The sessions, and those that assumed them, nearest first; whether that is known by an identity alone."""
+        found = dict.fromkeys(sessions, False)
         queue = list(found)
         for session in queue:  # grows as it is walked
             row = self._sessions.get(session)
-            for parent in row.parents if row is not None else ():
+            if row is None:
+                continue
+            for parent, unlinked in (*((p, found[session]) for p in row.parents), *((p, True) for p in row.perhaps)):
                 if parent not in found and len(found) < DEPTH_LIMIT:
-                    found[parent] = None
+                    found[parent] = unlinked
                     queue.append(parent)
-        return queue
+        return found
 
     def openers(self, session: EntityKey) -> Iterable[EntityKey]:
         """The identities that opened a session."""
@@ -107,7 +115,7 @@ class Sessions:
 
     def __str__(self) -> str:
         lines = []
-        for session, row in sorted(self._sessions.items()):
+        for session, row in sorted(self._sessions.items(), key=lambda pair: str(pair[0])):
             by = ", ".join(map(str, (*row.openers, *row.parents)))
             lines.append(f"{session}{' ended' if row.is_ended else ''}{f', by {by}' if by else ''}")
         return "\n".join(lines)

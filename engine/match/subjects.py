@@ -13,10 +13,11 @@ from chainrun.dsl.model import FromCapture, Words
 from .. import paths
 from ..event import Event
 from ..process import Process
+from .digests import digested
 from .equality import same_program
 from .fields import ROWS, Reader, Rename, Row, Slots, Test, Values, acting_row, captured, reader, unknown
 from .kleene import some
-from .memo import ENTRIES, LONGEST
+from .memo import ENTRIES, is_short
 from .programs import Programs, first_arguments, is_call, is_path
 from .wordsets import ByPlatform, programs
 
@@ -106,17 +107,13 @@ def words_of_program(program: Program, pattern: Words) -> Test:
             return answers[known]
         except (KeyError, TypeError):  # a list of telemetry's is no key
             answer = ask(event, values)
-        if _is_short(name) and _is_short(path):
+        if is_short(name) and is_short(path):
             if len(answers) >= ENTRIES:
                 answers.clear()
             answers[known] = answer
         return answer
 
     return holds
-
-
-def _is_short(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and len(value) <= LONGEST)
 
 
 def _known(program: Program, event: Event, values: Values) -> tuple[tuple[str, ...], str | None]:
@@ -138,7 +135,7 @@ def _same_program(program: Program, pattern: FromCapture, slot_of: Slots) -> Tes
         names, path = _known(program, event, values)
         if pattern.field is None and isinstance(given, tuple) and len(given) == 2:  # a file: its host and path's key
             host, key = given
-            return None if path is None else event.host == host and paths.key(path, event.os) == key
+            return None if path is None else event.host == host and digested(paths.key(path, event.os)) == key
         candidates = given if isinstance(given, tuple) else (given,)
         texts = [g for g in candidates if isinstance(g, str) and g]
         if not texts or not names:

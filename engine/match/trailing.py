@@ -115,7 +115,10 @@ class Deadlines:
     def is_proven(self, waiting: Waiting) -> bool:
         """Whether what must not come would have been seen, had it come."""
         event = waiting.node.event
-        return all(watch.is_proven(event, event.order) for watch, _, _ in self.watches[waiting.state.number])
+        return all(
+            watch.is_proven([waiting.key[slot] for slot in at], event, event.order)
+            for watch, at, _ in self.watches[waiting.state.number]
+        )
 
     def _happened(self, waiting: Waiting, i: int) -> bool:
         watch, at, _ = self.watches[waiting.state.number][i]

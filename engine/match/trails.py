@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from .groups import Group, Interval, Node, Path
 
+# How many of a repetition's inner events are tried for the tightest way to what stands before it.
+INNER = 100
+
 
 class Trail:
     """The nodes of a match, the last first. `loose`: not linked at every arrow; `unproven`: what must not have happened
@@ -82,7 +85,8 @@ class Trails:
                         )
 
     def _newest(self, interval: Interval) -> Iterator[Node]:
-        """The newest event of an interval that takes part, in each place where it stands."""
+        """The newest event of an interval that takes part, in each place where it stands; of a repetition's inner
+        events, which are no witnesses, a few more."""
         group = interval.group
         if group is None:
             assert interval.only is not None
@@ -90,11 +94,11 @@ class Trails:
             return
         places = self.places.get(id(group), [])
         newest: Node | None = None
-        for at in range(bisect_left(places, interval.hi) - 1, -1, -1):
+        for count, at in enumerate(range(bisect_left(places, interval.hi) - 1, -1, -1)):
             if places[at] < interval.lo:
                 return
             node = group.nodes[places[at] - group.first]
-            if newest is not None and node.event is not newest.event:
+            if newest is not None and node.event is not newest.event and (not node.interior or count >= INNER):
                 return
             newest = node
             yield node

@@ -9,13 +9,13 @@ from typing import Any
 
 from ..event import Event
 from .automaton import LEVEL, START, Absence, Edge, State
-from .conditions import Test, compile_condition, reads
+from .conditions import Test, compile_condition, looks_back, reads
 from .counting import Counter, CountTest, wanted_values
 from .entities import Entities
 from .exclusions import applies
 from .fields import unchanged
 from .joining import causes, offer
-from .linking import LED
+from .linking import LED, conditions
 from .novelty import Novelty
 from .readings import FieldOf, Reading, as_parent, looking_back
 from .siblings import kept_name
@@ -31,8 +31,9 @@ Source = Callable[[Key, Event, Reading], Any]
 class Tools:
     """What the ways of one automaton share: entities, memories, the watches and counters, made once each."""
 
-    def __init__(self, window: int | None, entities: Entities, novelty: Novelty) -> None:
+    def __init__(self, window: int | None, entities: Entities, novelty: Novelty, on_host: bool) -> None:
         self.window = window
+        self.on_host = on_host
         self.entities = entities
         self.novelty = novelty
         self.watches: dict[tuple[Any, ...], Watch] = {}
@@ -41,12 +42,12 @@ class Tools:
     def watch(self, absence: Absence) -> Watch:
         place = absence.step.number, absence.joins, absence.reads, absence.limit, absence.certain
         if place not in self.watches:
-            self.watches[place] = Watch(absence, self.window, self.entities, self.novelty)
+            self.watches[place] = Watch(absence, self.window, self.entities, self.novelty, self.on_host)
         return self.watches[place]
 
     def counter(self, edge: Edge) -> Counter:
         assert edge.count is not None
-        joins = tuple((step.number, joins, nobody) for step, joins, nobody, _ in edge.count.steps)
+        joins = tuple((counted.step.number, counted.joins, counted.nobody) for counted in edge.count.steps)
         place = edge.count.element, joins
         if place not in self.counters:
             self.counters[place] = Counter(edge.count, self.window, self.entities, self.novelty)
@@ -56,14 +57,12 @@ class Tools:
 class Way:
     """An edge made ready to run: tests compiled, slots as positions."""
 
-    def __init__(
-        self, number: int, edge: Edge, source: State | None, target: State, index: int | None, tools: Tools
-    ) -> None:
+    def __init__(self, number: int, edge: Edge, source: State | None, target: State, index: int, tools: Tools) -> None:
         self.number = number
         self.edge = edge
         self.source = source
         self.interior = target.interior
-        self.index = index
+        self.index = index  # of the groups that it can follow
         layout = {slot: i for i, slot in enumerate(source.layout)} if source is not None else {}
         self.joins = edge.joins
         self.entities = tools.entities
@@ -90,6 +89,13 @@ class Way:
             self._back_by_parent = looking_back(step, slot_of, as_parent, novelty) if self._back else ()
         self._exclusions = [
             (e, compile_condition(e.when, slot_of, unchanged, novelty)) for e in step.exceptions if reads(e.when)
+        ]
+        # what is allowed to be new, asked again of an event that was taken for it
+        doubtful = [part for part in conditions(step) if looks_back(part)] if novelty.allowed else []
+        self.doubts = bool(doubtful)
+        self._proofs = [
+            [compile_condition(part, slot_of, rename, novelty.proven()) for part in doubtful]
+            for rename in (unchanged, as_parent)
         ]
         self.excepted: Counts[str] = Counts()
         self.excepted_at = -1
@@ -148,11 +154,16 @@ class Way:
                 return False
         return True
 
-    def ended(self, scope: Hashable, before: Key) -> int | None:
-        """The order of the last event that must not lie between: what stood before it is over."""
+    def is_certain(self, before: Key, event: Event, reading: Reading) -> bool:
+        """Whether an event that was taken for the step would be, were nothing allowed that is not known."""
+        return all(test(event, before) is True for test in self._proofs[reading.by_parent])
+
+    def ended(self, scope: Hashable, before: Key, oldest: int) -> int | None:
+        """The order of the last event that must not lie between: what stood before it is over. Nothing stood before
+        the event numbered `oldest`."""
         last = None
         for watch, at in self.absent:
-            moment = watch.last(scope, [before[i] for i in at])
+            moment = watch.last(scope, [before[i] for i in at], oldest)
             if moment is not None and (last is None or moment[0] > last):
                 last = moment[0]
         return last
@@ -162,18 +173,19 @@ class Way:
         known = True
         for watch, sources in self.prior:
             since = event.time - (watch.absence.limit or 0)
-            moment = watch.last(scope, [value(before, event, reading) for value in sources])
+            probe = [value(before, event, reading) for value in sources]
+            moment = watch.last(scope, probe, since=since)
             if moment is not None and moment[1] >= since:
                 return False
-            if not watch.sources.is_known(event, watch.test.kinds, since):
+            if not watch.is_known(probe, event, since):
                 if not watch.sources.allowed:
                     return False
                 known = False
         return True if known else None
 
-    def is_proven(self, event: Event, after: int) -> bool:
+    def is_proven(self, before: Key, event: Event, after: int) -> bool:
         """Whether what must not lie between would have been seen."""
-        return all(watch.is_proven(event, after) for watch, _ in self.absent)
+        return all(watch.is_proven([before[i] for i in at], event, after) for watch, at in self.absent)
 
     def key(self, before: Key, event: Event, reading: Reading) -> Key:
         """The live key after this edge."""

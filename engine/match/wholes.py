@@ -3,13 +3,15 @@
     by source.ip, process       the field's value; the acting process, exactly that one
 
 `process` is who acts (of a start, who starts), `user` the canonical user, `host` the event's host. Called by `counting`
-and `ways`, which must agree: an alert's identity is what its count was kept by.
+and `ways`, which must agree: an alert's identity is what its count was kept by. Only whether they are equal is ever
+asked of these values, so of a long text there is the digest.
 """
 
 from collections.abc import Callable, Hashable
 
 from ..event import Event
 from ..process import Process
+from .digests import digested
 from .entities import Entities
 from .fields import OPAQUE
 from .readings import FieldOf, Reading
@@ -28,7 +30,7 @@ def key_of(name: str, entities: Entities) -> KeyOf:
             return lambda event, reading: event.host
         case _:
             read = FieldOf(name)
-            return lambda event, reading: None if (value := read(event, reading)) is OPAQUE else value
+            return lambda event, reading: None if (value := read(event, reading)) is OPAQUE else digested(value)
 
 
 def _acting(event: Event, reading: Reading) -> Process | None:

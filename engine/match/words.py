@@ -13,6 +13,7 @@ from chainrun.dsl.types import ValueType
 
 from .. import paths
 from ..event import Event
+from .digests import digested
 from .endpoints import destination_leaf
 from .equality import same
 from .fields import Reader, Rename, Slots, Test, Values, captured, no_captures, reader, unchanged
@@ -121,7 +122,7 @@ def check_leaf(type: ValueType, field: str, slot_of: Slots) -> Callable[[Words |
             if is_entity and isinstance(given, tuple) and len(given) == 2:  # a file: its host and path's key
                 if not isinstance(value, str):
                     return None
-                return bool(given == (event.host, paths.key(value, event.os)))
+                return bool(given == (event.host, digested(paths.key(value, event.os))))
             if isinstance(given, tuple):
                 return some(is_same(value, g, event.os) for g in given)
             return None if given is None else is_same(value, given, event.os)

@@ -165,7 +165,7 @@ def make_alert(
         severity=severity,
         attack=list(analytic.attack),
         strategy=analytic.strategy,
-        scope=_scope(chain.scope, scope),
+        scope=_scope(chain.scope, scope, match.event),
         first_time=stamp(match.start),
         last_time=stamp(match.at),
         steps=steps,
@@ -184,10 +184,17 @@ def encode(alert: Alert) -> bytes:
     return msgspec.json.encode(alert)
 
 
-def _scope(fields: tuple[str, ...], values: Hashable) -> dict[str, Any]:
+def _scope(fields: tuple[str, ...], values: Hashable, event: Event) -> dict[str, Any]:
     assert isinstance(values, tuple)
-    names = ("host.name" if f == "host" else SCOPES.get(f, (f,))[0] for f in fields)
-    return dict(zip(names, (v.name if isinstance(v, EntityKey) else v for v in values), strict=True))
+    found = {}
+    for field, value in zip(fields, values, strict=True):
+        name = "host.name" if field == "host" else SCOPES.get(field, (field,))[0]
+        # of a long text matching knows only the digest, and the event the text
+        if isinstance(value, EntityKey):
+            found[name] = value.name if isinstance(value.name, str) else event.fields.get(name, str(value.name))
+        else:
+            found[name] = value if field == "host" else event.fields.get(field, value)
+    return found
 
 
 def _steps(automaton: Automaton, match: Match, limit: int, raw: bool, *, proven: bool) -> Iterator[StepReport]:

@@ -5,13 +5,17 @@ The steps at which the second number falls to nothing are the ones to look at, a
 Read off a finished engine; shown by `summary`.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 from chainrun.dsl import model
-from chainrun.dsl.model import Chain, Element
+from chainrun.dsl.model import Chain, Element, Step
 
 from ..engine import Engine
 from ..match.matcher import Matcher
 from .roles import Role, roles
+
+MANY = 1 << 30  # more events than any step asks for
 
 
 class StepCount(msgspec.Struct, frozen=True):
@@ -42,6 +46,7 @@ class Funnel(msgspec.Struct, frozen=True, kw_only=True):
     open        the partial matches still kept at the end
     waiting     the matches among them that only wait for their deadline
     stuck       the steps at which it stood still: none where events were found for all
+    blind       the steps without which it cannot be shown, and that no format read can show
     """
 
     analytic: str
@@ -53,6 +58,7 @@ class Funnel(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     steps: tuple[StepCount, ...] = ()
     stuck: tuple[int, ...] = ()
+    blind: tuple[int, ...] = ()
 
     @property
     def excepted(self) -> tuple[tuple[str, int], ...]:
@@ -60,9 +66,13 @@ class Funnel(msgspec.Struct, frozen=True, kw_only=True):
         return tuple((e.reason, e.matches + e.events) for e in self.exceptions)
 
 
-def funnels(engine: Engine, alerts: dict[tuple[str, str], int]) -> tuple[Funnel, ...]:
-    """The funnel of every chain, in the order loaded. `alerts`: how many each (analytic, chain) raised."""
+def funnels(
+    engine: Engine, alerts: dict[tuple[str, str], int], formats: Iterable[str] | None = None
+) -> tuple[Funnel, ...]:
+    """The funnel of every chain, in the order loaded. `alerts`: how many each (analytic, chain) raised; `formats`: what
+    the events came from, where that is known."""
     found = []
+    sees = None if formats is None else [engine.sources.sees.get(name) for name in formats]
     for running in engine.running:
         automaton, matcher = running.automaton, running.matcher
         chain, of = automaton.chain, roles(automaton.chain)
@@ -82,9 +92,20 @@ def funnels(engine: Engine, alerts: dict[tuple[str, str], int]) -> tuple[Funnel,
                 waiting=len(matcher.deadlines),
                 steps=steps,
                 stuck=standstill(chain, steps),
+                blind=_blind(chain, automaton.steps, sees),
             )
         )
     return tuple(found)
+
+
+def _blind(chain: Chain, steps: Iterable[Step], sees: list[frozenset[str] | None] | None) -> tuple[int, ...]:
+    """The steps that none of these formats can show, where the chain needs them; a format of which nothing is known may
+    show all."""
+    if not sees or None in sees:
+        return ()
+    kinds = {step.number: {part.base for part in step.parts} - {"event"} for step in steps}
+    shown = {n: MANY if any(s is not None and need <= s for s in sees) else 0 for n, need in kinds.items()}
+    return tuple(n for position in chain.positions for n in _waiting(position.element, shown, 1))
 
 
 def _exceptions(chain: Chain, matcher: Matcher) -> list[Excepted]:

@@ -33,6 +33,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "mount": ("{process} mounted {file.path}", "{file.path} was mounted"),
     "spawn": ("{process.parent} started {process}", "{process} was started"),
+    "fork": ("{process.parent} split in two", "{process} was split off"),
     "exec": (
         "{process.parent} started {process}, which ran {file.path}",
         "{process} ran {file.path}",

@@ -63,6 +63,10 @@ def _rows(tally: Tally) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield "merged", ", ".join(repeated), plain
     if tally.late:
         yield "late", f"{_count(tally.late, 'event')} came out of order beyond the lateness (--lateness)", warn
+    if tally.future:
+        yield "future", f"{_of_hosts(tally.future)} with a time far ahead of all others, taken for now", warn
+    if tally.alone:
+        yield "alone", f"{_of_hosts(tally.alone)} with a time far ahead of all others: nobody else's goes by it", plain
     worst = sorted(tally.bad.items(), key=lambda pair: (-pair[1].count, pair[0]))
     for cause, bad in worst:
         first = f"{excerpt(bad.first.input, _NAME)}:{bad.first.line}"
@@ -83,6 +87,8 @@ def _funnel(funnel: Funnel, paint: Paint) -> Iterator[str]:
     at_fault = _at_fault(funnel)
     for step, text in zip(funnel.steps, titles, strict=True):
         counts = f"  {step.alone:>{alone},} matched, {step.followed:>{followed},} in place"
+        if step.number in funnel.blind:
+            counts = "  no format that was read can show it"
         row = f"  {text:<{title}}{counts}" if step.role.is_positive else f"  {text}"
         yield paint(row, "yellow") if step.number in at_fault else row
 
@@ -137,6 +143,9 @@ def _furthest(funnel: Funnel, paint: Paint) -> str:
     reached = [(i, s) for i, s in enumerate(steps, 1) if s.followed]
     if funnel.alerts or not steps:
         return line
+    if funnel.blind:
+        unseen = ", ".join(excerpt(s.title, _NAME) for s in steps if s.number in funnel.blind)
+        return f"{line}; no format that was read can show {unseen}"
     if not reached:
         return f"{line}; nothing began it"
     place, last = reached[-1]
@@ -162,6 +171,10 @@ def _listed(counts: Counter[str]) -> str:
     shown = [f"{excerpt(name or '(none)', _NAME)} {n:,}" for name, n in ordered[:_LISTED]]
     more = len(ordered) - _LISTED
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _of_hosts(counts: Counter[str]) -> str:
+    return f"{_count(sum(counts.values()), 'event')} of {_names(counts)}"
 
 
 def _names(names: Iterable[str]) -> str:

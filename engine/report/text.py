@@ -19,6 +19,7 @@ from .phrase import base_name, command_line, phrase
 # What each flag means to whoever reads the alert.
 FLAGS = {
     "late": "an event came later than the lateness allows; what lay between may not have been seen in order",
+    "future": "an event's own time was far ahead of all other hosts'; it was taken for one of when it came",
     "unlinked": "a record named no actor, so this link is a coincidence on one host and no proof of cause",
     "unproven": "an absence rests on a source that showed nothing from this host in that time",
     "state_evicted": "state of this host was given up for lack of memory; there may be more to it",

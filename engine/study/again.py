@@ -6,11 +6,10 @@ for every test, unasked.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.resources import files
 from random import Random
-from types import MappingProxyType
 
 import msgspec
 from chainrun.dsl.diagnostic import ChainError
@@ -28,30 +27,25 @@ from .noise import is_elsewhere, mixed
 MOST_SNAPSHOTS = 40  # of a longer story, at places evenly spread over it
 EVERYTHING = 1_000_000  # events of a step that an alert lists: all
 
-# A name of an account to the one that stands for all its names: the site's.
-Aliases = Mapping[str, str]
-NO_ALIASES: Aliases = MappingProxyType({})
-Way = Callable[[Analytic, list[Event], Aliases], list[Alert]]
+Way = Callable[[Analytic, list[Event]], list[Alert]]
 
 
-def straight(analytic: Analytic, events: list[Event], aliases: Aliases = NO_ALIASES) -> list[Alert]:
+def straight(analytic: Analytic, events: list[Event]) -> list[Alert]:
     """The alerts of events in order, as a run gives them."""
-    return list(new_engine(analytic, aliases=aliases).run(fresh(events)))
+    return list(new_engine(analytic).run(fresh(events)))
 
 
-def differences(
-    analytic: Analytic, events: list[Event], alerts: list[Alert], aliases: Aliases = NO_ALIASES
-) -> Iterator[str]:
+def differences(analytic: Analytic, events: list[Event], alerts: list[Alert]) -> Iterator[str]:
     """The ways in which the events give other alerts than these, each as a sentence."""
     expected = [encode(alert) for alert in alerts]
     for how, way in WAYS:
-        came = [encode(alert) for alert in way(analytic, events, aliases)]
+        came = [encode(alert) for alert in way(analytic, events)]
         if came != expected:
             yield f"{how} it raises {_other(expected, came)}"
 
 
-def new_engine(*analytics: Analytic, aliases: Aliases = NO_ALIASES) -> Engine:
-    return Engine(analytics, evidence=EVERYTHING, raw=False, aliases=aliases)
+def new_engine(*analytics: Analytic) -> Engine:
+    return Engine(analytics, evidence=EVERYTHING, raw=False)
 
 
 def fresh(events: list[Event]) -> list[Event]:
@@ -78,26 +72,26 @@ def _copy(event: Event) -> Event:
 # -- the ways ----------------------------------------
 
 
-def _restored(analytic: Analytic, events: list[Event], aliases: Aliases) -> list[Alert]:
+def _restored(analytic: Analytic, events: list[Event]) -> list[Alert]:
     """The engine is laid aside and taken up again between any two events."""
-    engine = new_engine(analytic, aliases=aliases)
+    engine = new_engine(analytic)
     alerts: list[Alert] = []
     every = max(1, len(events) // MOST_SNAPSHOTS)
     for number, event in enumerate(fresh(events)):
         if number % every == 0:
             state = take(engine)
-            engine = new_engine(analytic, aliases=aliases)
+            engine = new_engine(analytic)
             put(engine, state)
         alerts += engine.feed(event)
     return alerts
 
 
-def _with_noise(analytic: Analytic, events: list[Event], aliases: Aliases) -> list[Alert]:
-    found = straight(analytic, list(mixed(events, analytic.chains)), aliases)
+def _with_noise(analytic: Analytic, events: list[Event]) -> list[Alert]:
+    found = straight(analytic, list(mixed(events, analytic.chains)))
     return [alert for alert in found if not is_elsewhere(alert.scope)]
 
 
-def _shuffled(analytic: Analytic, events: list[Event], aliases: Aliases) -> list[Alert]:
+def _shuffled(analytic: Analytic, events: list[Event]) -> list[Alert]:
     """The events arrive in another order, those of one moment in theirs; the lateness covers it."""
     if not events:
         return []
@@ -116,23 +110,23 @@ def _shuffled(analytic: Analytic, events: list[Event], aliases: Aliases) -> list
         ordered += reorder.release()
     reorder.end(0)
     ordered += reorder.release()
-    return list(new_engine(analytic, aliases=aliases).run(numbered(ordered)))
+    return list(new_engine(analytic).run(numbered(ordered)))
 
 
-def _beside_others(analytic: Analytic, events: list[Event], aliases: Aliases) -> list[Alert]:
+def _beside_others(analytic: Analytic, events: list[Event]) -> list[Alert]:
     """All chains that come with the product are loaded too."""
     others = [other for other in shipped() if other.id != analytic.id]
-    found = new_engine(*others, analytic, aliases=aliases).run(fresh(events))
+    found = new_engine(*others, analytic).run(fresh(events))
     return [alert for alert in found if alert.analytic == analytic.id]
 
 
-def _each_alone(analytic: Analytic, events: list[Event], aliases: Aliases) -> list[Alert]:
+def _each_alone(analytic: Analytic, events: list[Event]) -> list[Alert]:
     """Every chain of the file has an engine of its own; the alerts are put together as one engine writes them."""
     if len(analytic.chains) == 1:
-        return straight(analytic, events, aliases)
+        return straight(analytic, events)
     found: list[tuple[int, str, int, Alert]] = []
     for chain in analytic.chains:
-        engine = new_engine(msgspec.structs.replace(analytic, chains=(chain,)), aliases=aliases)
+        engine = new_engine(msgspec.structs.replace(analytic, chains=(chain,)))
         for event in fresh(events):
             found += ((event.order, chain.name, n, alert) for n, alert in enumerate(engine.feed(event)))
     return [alert for *_, alert in sorted(found, key=lambda row: row[:3])]

@@ -62,6 +62,8 @@ def _label(edge: Edge) -> str:
     for slot, least, most in edge.since:
         parts += [f"at least {short(least)} after {slot}"] if least else []
         parts += [f"at most {short(most)} after {slot}"] if most is not None else []
+    if edge.reach is not None:
+        parts.append(f"at most {short(edge.reach)} after the start")
     if edge.count is not None:
         parts.append(_count(edge.count))
     parts += [_absence(absence) for absence in edge.absent]

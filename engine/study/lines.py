@@ -21,7 +21,7 @@ from chainrun.dsl.vocabulary import vocabulary
 from .. import paths
 from ..event import Event, Origin
 from ..formats.command_line import split
-from ..intake.code_files import code_files
+from ..intake.code_files import code_files, documents
 from ..intake.kinds import complete
 from ..intake.names import Names
 from ..match.locations import places
@@ -109,7 +109,7 @@ class _Filled:
         if not kinds.isdisjoint(_OUTCOMES):
             fields.setdefault("event.outcome", "success")
         kinds = complete(kinds, fields, host, host)
-        if "exec" in kinds:
+        if not kinds.isdisjoint({"exec", "open"}):
             _code(fields, kinds, os)
         return Event(
             self.begin + line.at,
@@ -119,7 +119,7 @@ class _Filled:
             os=os,
             origin=Origin(TESTED, line.line, 0),
             format=TESTED,
-            raw=line.text.encode(),
+            raw=msgspec.json.encode(dict(line.record)) if line.record else line.text.encode(),
         )
 
     def _settle(self, fields: dict[str, Any], os: str) -> None:
@@ -178,7 +178,7 @@ def _parts(fields: dict[str, Any], os: str) -> Iterator[tuple[str, Any]]:
 
 
 def _code(fields: dict[str, Any], kinds: frozenset[str], os: str) -> None:
-    """The files that a start runs: what the line names, its image, its interpreter's script."""
+    """The files that a start runs, what the line names, its image, its interpreter's script; and those it was given."""
     if "load" in kinds and (library := fields.get("file.path")) is not None:
         fields.setdefault("exec.path", (library,))
     image = fields.get("process.executable")
@@ -188,3 +188,5 @@ def _code(fields: dict[str, Any], kinds: frozenset[str], os: str) -> None:
     known = tuple(dict.fromkeys(f for f in files if f is not None))
     if known:
         fields.setdefault("exec.path", known)
+    if not kinds.isdisjoint({"spawn", "open"}) and (opened := documents(words, os, None)):
+        fields.setdefault("open.path", opened)

@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "rename": ("renames", "a file"),
     "mount": ("mounts", "a volume"),
     "spawn": ("starts", "a process"),
+    "fork": ("splits off", "a process"),
     "exec": ("runs, as image, script or library,", "a file"),
     "load": ("loads", "a library"),
     "egress": ("connects to, or asks for the name of,", "a destination"),

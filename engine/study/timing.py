@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from chainrun.dsl import model
 from chainrun.dsl.model import Step
 
-from ..match.automaton import Automaton, Edge, Trailing
+from ..match.automaton import START, Automaton, Edge, Trailing
 from ..report.duration import in_words
 from ..report.roles import positive, within
 from .naming import beginning, edges, end
@@ -50,8 +50,11 @@ def _merged(ways: list[tuple[Limit, ...]]) -> list[tuple[Limit, ...]]:
 def _limits(automaton: Automaton, edge: Edge) -> Iterator[Limit]:
     if edge.least is not None or edge.most is not None:
         yield _before(automaton, edge), edge.least, edge.most
+    first = frozenset(e.position for e in edges(automaton) if e.source is None)
     for slot, least, most in edge.since:
-        yield frozenset({int(slot[1:])}), least, most
+        yield first if slot == START else frozenset({int(slot[1:])}), least, most
+    if edge.reach is not None:
+        yield first, None, edge.reach
 
 
 def _before(automaton: Automaton, edge: Edge) -> frozenset[int]:

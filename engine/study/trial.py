@@ -47,43 +47,34 @@ class Story(msgspec.Struct, frozen=True):
     faults: tuple[str, ...] = ()
 
 
-def trials(
-    analytic: Analytic, formats: tuple[Format, ...] | None = None, aliases: again.Aliases = again.NO_ALIASES
-) -> Iterator[Result]:
-    """The results of an analytic's tests and cases, one after another. `formats`: those that files may be in;
-    `aliases`: the site's, of users."""
+def trials(analytic: Analytic, formats: tuple[Format, ...] | None = None) -> Iterator[Result]:
+    """The results of an analytic's tests and cases, one after another. `formats`: those that files may be in."""
     known = formats if formats is not None else load_formats()
     for test in analytic.tests:
-        yield tried(analytic, test, known, aliases=aliases)
+        yield tried(analytic, test, known)
     for case in cases(analytic):
         if isinstance(case.test, ChainError):
             what = [f"{d.message}: {d.labels[0].message}".rstrip(": ") for d in case.test.diagnostics]
             line = case.test.source.position(case.test.diagnostics[0].span.start)[0]
             yield Result(case.title, case.file, line, tuple(what))
         else:
-            yield tried(analytic, case.test, known, case.file, aliases)
+            yield tried(analytic, case.test, known, case.file)
 
 
-def tried(
-    analytic: Analytic,
-    test: Test,
-    formats: tuple[Format, ...],
-    file: str | None = None,
-    aliases: again.Aliases = again.NO_ALIASES,
-) -> Result:
+def tried(analytic: Analytic, test: Test, formats: tuple[Format, ...], file: str | None = None) -> Result:
     """The result of one test. `file`: where it stands, if not in the analytic's own file."""
     story = tell(analytic, test, formats)
     faults = list(story.faults)
     if not faults:
-        outcome = told(analytic, story, aliases)
+        outcome = told(analytic, story)
         faults += expectations.differences(test, outcome)
-        faults += again.differences(analytic, story.events, list(outcome.alerts), aliases)
+        faults += again.differences(analytic, story.events, list(outcome.alerts))
     return Result(test.title, file or analytic.file, test.line, tuple(faults[:MOST_FAULTS]))
 
 
-def told(analytic: Analytic, story: Story, aliases: again.Aliases = again.NO_ALIASES) -> expectations.Outcome:
+def told(analytic: Analytic, story: Story) -> expectations.Outcome:
     """What comes of a story, run once."""
-    engine = again.new_engine(analytic, aliases=aliases)
+    engine = again.new_engine(analytic)
     alerts = tuple(engine.run(again.fresh(story.events)))
     raised = Counter((alert.analytic, alert.chain) for alert in alerts)
     return expectations.Outcome(alerts, funnels(engine, raised), analytic.chains, story.begin)

@@ -1,0 +1,37 @@
+"""A table of what was used lately: bounded, and what is forgotten is what nobody asked for longest.
+
+    [used longest ago ... used last]        full: the first eighth goes at once
+
+One at a time would cost a walk over the gaps that those before it left in the dictionary: 30 µs each, of 100,000.
+"""
+
+from collections.abc import Hashable
+from itertools import islice
+from typing import TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Recent(dict[K, V]):
+    """A dictionary of at most `most` entries. An entry is used when it is set, and by `use`; not by being looked at."""
+
+    __slots__ = ("most",)
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def use(self, key: K) -> V | None:
+        """The value, if there is one; it is the one used last from now on."""
+        value = self.pop(key, None)
+        if value is not None:
+            super().__setitem__(key, value)
+        return value
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self.pop(key, None)
+        if len(self) >= self.most:
+            for old in list(islice(self, self.most // 8 or 1)):
+                del self[old]
+        super().__setitem__(key, value)
