@@ -289,7 +289,9 @@ def test_a_named_pipe_waits_for_its_writer_without_blocking(tmp_path: Path) -> N
     reader.close()
 
 
-@pytest.mark.parametrize("part", [b"\x1f", b"\x1f\x8b", gzip.compress(b"", mtime=0), gzip.compress(b"", mtime=0) + b"\x1f"])
+@pytest.mark.parametrize(
+    "part", [b"\x1f", b"\x1f\x8b", gzip.compress(b"", mtime=0), gzip.compress(b"", mtime=0) + b"\x1f"]
+)
 def test_an_archive_that_does_not_go_on_is_not_waited_for(part: bytes) -> None:
     reading, writing = os.pipe()
     reader = Reader(Input("-", 0, None), reading)
