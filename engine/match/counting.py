@@ -27,13 +27,12 @@ from .fields import Reader, Slots, Test, hashable, no_captures, unchanged
 from .joining import Offer, offer
 from .ledger import Basis, Ledger, Seen
 from .novelty import Novelty
-from .readings import Reading, looking_back
+from .readings import Reading, Readings, looking_back
 from .tallies import Cadence, Pile, Place, Sliding, Tally
 from .wholes import key_of
 
 _HOLDS = {">": gt, ">=": ge, "<": lt, "<=": le}
 
-Readings = dict[int, list[Reading]]
 Key = tuple[Hashable, ...]
 
 
