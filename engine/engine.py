@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from chainrun.dsl.model import Analytic
 
 from .event import Event
+from .intake.demand import Demand
 from .intake.inventory import Inventory
 from .match.automaton import Automaton
 from .match.compile import compile_chain
@@ -17,6 +18,7 @@ from .match.dispatch import Dispatch, StepTests
 from .match.entities import READS, Entities
 from .match.files import FileKeys
 from .match.lineage import Lineage
+from .match.matters import demand
 from .match.novelty import Novelty
 from .match.sources import Sources
 from .match.wanted import asked
@@ -67,6 +69,8 @@ class Engine:
         self.running = [Running(a, each, self.entities, self.novelty, reporting, tests) for a, each in automata]
         self.dispatch = Dispatch([running.matcher for running in self.running])
         self.waiting = [running for running in self.running if running.may_wait]
+        # whether anybody asks what did not happen, or what is new
+        self.is_proving = bool(self.novelty.histories) or any(r.matcher.watches for r in self.running)
         self.alerts = 0
         self.now: int | None = None  # the time of the newest event
         self.timer = Timer(max((max(r.identities.open_for, r.matcher.window or 0) for r in self.running), default=0))
@@ -84,12 +88,9 @@ class Engine:
         return frozenset(looked_up.union(*(r.automaton.fields for r in self.running), *told))
 
     @property
-    def kinds(self) -> frozenset[str] | None:
-        """The kinds of event that can matter; None: all."""
-        # whether a source was there, to show that something did not happen, any of its records tells
-        if self.novelty.histories or any(r.matcher.reads_every_event or r.matcher.needs_proof for r in self.running):
-            return None
-        return frozenset().union(*(r.matcher.kinds for r in self.running))
+    def demand(self) -> Demand:
+        """The events that can matter."""
+        return demand([r.matcher for r in self.running], self.novelty)
 
     def feed(self, event: Event) -> list[Alert]:
         """The alerts that this event completes, and those that came due before it: by the moment when they were
@@ -103,8 +104,9 @@ class Engine:
                 running.expire(now)
         for at, readings in self.dispatch.concerned(event).items():
             raised += self.running[at].feed(event, readings)
-        self.novelty.learn(event)
-        self.sources.learn(event)
+        if self.is_proving:
+            self.novelty.learn(event)
+            self.sources.learn(event)
         return self._in_order(raised) if raised else []
 
     def meet(self, event: Event) -> int:

@@ -7,6 +7,7 @@ file identity and by the words of chains.
 
 import re
 import unicodedata
+from collections import OrderedDict
 
 PLATFORMS = ("windows", "linux", "macos")
 
@@ -89,6 +90,8 @@ def key(path: str, os: str) -> str:
     r"""The path to compare by: normalised, one kind of separator, no `.` or `..`, no separator at the end, and folded
     where the platform ignores case. Two spellings of one file have one key."""
     os = platform_of(os, path)
+    if os == "windows" and _is_settled(path):
+        return path.casefold()
     path = normalise(path, os)
     if os == "windows":
         path = path.replace("/", "\\")
@@ -99,6 +102,19 @@ def key(path: str, os: str) -> str:
     if separator + "." in path or separator * 2 in rest or rest[:1] in (".", separator) or rest.endswith(separator):
         path = root + separator.join(_segments(rest, separator, rooted=bool(root)))
     return fold(path, os)
+
+
+def _is_settled(path: str) -> bool:
+    """Whether a Windows path is written as its key is but for its case, as nearly all are (a third of the time)."""
+    return (
+        path[1:3] == ":\\"
+        and path[0].isalpha()
+        and path[0].isascii()
+        and "/" not in path
+        and "\\." not in path
+        and "\\\\" not in path
+        and path[-1] != "\\"
+    )
 
 
 def _windows_root(path: str) -> str:
@@ -138,7 +154,10 @@ def split_stream(path: str) -> tuple[str, str | None]:
     r"""A Windows path and the alternate data stream behind it: `C:\x\a.exe:Zone.Identifier` is `C:\x\a.exe` and
     `Zone.Identifier`. The drive's colon starts no stream, `::$DATA` is the file itself, and a path that is not a
     Windows one has none: elsewhere a colon is a letter like any other."""
-    if ":" not in path or not ("\\" in path or _DRIVE.match(path)):
+    # beside a drive's there is no colon in nearly any path
+    if path.find(":", 2) < 0 and (":" not in path or path[0].isalpha()):
+        return path, None
+    if not ("\\" in path or _DRIVE.match(path)):
         return path, None
     start = max(path.rfind("\\"), path.rfind("/")) + 1
     if _DRIVE.match(path, start) and not path[:start].strip("\\/?."):
@@ -155,7 +174,8 @@ def split_stream(path: str) -> tuple[str, str | None]:
 
 _SHORT = re.compile(r"([^~\\/.]{1,6})~(\d{1,6})(?:\.([^.\\/]{1,3}))?")
 _PLAIN = re.compile(r"[^ .+,;=\[\]]{1,8}(?:\.[^ .+,;=\[\]]{1,3})?")  # a name that is its own short name
-_REPLACED = re.compile(r"[+,;=\[\]]")
+_LONGEST_PLAIN = len("FILENAME.EXT")
+_STEM = str.maketrans({" ": None, ".": None, **dict.fromkeys("+,;=[]", "_")})
 
 # These three begin alike, stand in every root, and are numbered in the order in which Windows' set-up makes them.
 _ROOT_NAMES = {"progra~1": "Program Files", "progra~2": "Program Files (x86)", "progra~3": "ProgramData"}
@@ -175,7 +195,7 @@ class ShortNames:
     def __init__(self, limit: int = 20_000) -> None:
         self._limit = limit
         # (folder's key, first letters, extension) -> the long name, or None where two fit
-        self._long: dict[tuple[str, str, str], str | None] = {}
+        self._long: OrderedDict[tuple[str, str, str], str | None] = OrderedDict()
         # folders learnt lately, as written -> their key: all but the last segment of most paths is known (5x faster)
         self._folders: dict[str, str] = {}
 
@@ -196,7 +216,9 @@ class ShortNames:
             if len(self._folders) >= self._limit // 4:
                 self._folders.clear()  # so that a folder in use is met afresh before it is the oldest
             self._folders[folder] = known
-        if 0 < len(segment) <= 255 and not _SHORT.fullmatch(segment) and not _PLAIN.fullmatch(segment):
+        is_short = "~" in segment and _SHORT.fullmatch(segment)
+        is_plain = len(segment) <= _LONGEST_PLAIN and _PLAIN.fullmatch(segment)
+        if 0 < len(segment) <= 255 and not is_short and not is_plain:
             self._remember((known, *_stem(segment)), segment)
 
     def _remember(self, entry: tuple[str, str, str], segment: str) -> None:
@@ -204,7 +226,7 @@ class ShortNames:
         same = known is not None and known.casefold() == segment.casefold()
         self._long[entry] = known if same else None
         if len(self._long) > self._limit:
-            del self._long[next(iter(self._long))]
+            self._long.popitem(last=False)
 
     def resolve(self, path: str) -> str:
         """The path with every 8.3 segment replaced whose long name is known beyond doubt."""
@@ -234,5 +256,4 @@ def _stem(segment: str) -> tuple[str, str]:
     stem, dot, extension = segment.lstrip(".").rpartition(".")
     if not dot:
         stem, extension = extension, ""
-    stem, extension = (_REPLACED.sub("_", t.replace(" ", "").replace(".", "").casefold()) for t in (stem, extension))
-    return stem[:6], extension[:3]
+    return stem.casefold().translate(_STEM)[:6], extension.casefold().translate(_STEM)[:3]

@@ -23,6 +23,7 @@ from .engine import Engine
 from .event import Event
 from .formats import Format, FormatError, load_formats
 from .formats.spec import Fault
+from .intake.demand import EVERYTHING
 from .intake.intake import Intake
 from .intake.inventory import Inventory, InventoryError, load_inventory
 from .intake.normalise import Normaliser
@@ -30,9 +31,6 @@ from .intake.tally import Tally
 from .report.alert import Alert
 from .report.funnel import Funnel, funnels
 from .report.phrase import FIELDS as SHOWN
-
-# What lineage and the names of addresses must see of every host, whatever the chains ask for.
-_LIVES = frozenset({"spawn", "fork", "exit", "resolve"})
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +47,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     inventory       a file of hosts' addresses
     telemetry       names of the formats that may be read; none: all
     telemetry_files format files of one's own, tried before the shipped ones
+    whole           events that can matter to no chain are taken too. Without it they are left out before they are made,
+                    which is quicker, and exact where records come in the order of their times
+    sieve           lines are decoded as of the format that is expected, first; without it the same, but slower
     """
 
     evidence: int = 20
@@ -62,6 +63,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     inventory: str | None = None
     telemetry: tuple[str, ...] = ()
     telemetry_files: tuple[str, ...] = ()
+    whole: bool = True
+    sieve: bool = True
 
 
 class Run:
@@ -92,12 +95,8 @@ class Run:
         )
         for name in options.baselines:
             load_baseline(Path(name)).put(self.engine)
-        kinds = self.engine.kinds
-        normaliser = Normaliser(
-            formats,
-            wanted=self.engine.fields | SHOWN,
-            needed_kinds=None if kinds is None else kinds | _LIVES,
-        )
+        demand = EVERYTHING if options.whole else self.engine.demand
+        normaliser = Normaliser(formats, self.engine.fields | SHOWN, demand, sieve=options.sieve)
         self._intake = Intake(
             inputs,
             normaliser,

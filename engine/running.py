@@ -4,7 +4,7 @@
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify
 
 import msgspec
@@ -140,18 +140,22 @@ class Running:
             for identities in (self.identities, *self.suppressed.values()):
                 identities.expire(now)
 
-    def feed(self, event: Event, readings: Readings) -> Iterator[Raised]:
+    def feed(self, event: Event, readings: Readings) -> Iterable[Raised]:
         """The alerts that this event brings, being this for the chain's steps."""
         completions = self.matcher.feed(event, readings)
-        return self._take(event.time, completions) if completions else iter(())
+        return self._take(event.time, completions) if completions else ()
 
     def _take(self, at: int, completions: list[Completion]) -> Iterator[Raised]:
         """The alerts that the completions of one moment open."""
         opened, added = self.identities.take([c for c in completions if c.exclusion is None])
         for completion in completions:
             if completion.waited is not None:
-                # while an alert is open more of the same matches say nothing new, unless they are asked for
-                until = completion.until if completion.exclusion is None else at + self.identities.open_for
+                # while an alert is open more of the same matches say nothing new, unless they are asked for; nor does
+                # what an exception suppresses, until the day after which it does no more
+                until, exclusion = completion.until, completion.exclusion
+                if exclusion is not None:
+                    until = at + self.identities.open_for
+                    until = until if exclusion.until is None else min(until, exclusion.until)
                 after = at if self.reporting.updates else until
                 self.matcher.deadlines.again(completion.waited, at, after)
         for found in opened:
@@ -159,6 +163,8 @@ class Running:
             alert = self._alert(match, found)
             if self.reporting.updates:
                 place, until = self.identities.place(found[0]), at + self.identities.open_for
+                # of many deadlines that pass at once a later one may open what an earlier one did
+                yield from self._close(place)
                 self.open[place] = _Open(alert, match, found, until)
                 self.closing.append((until, place))
             yield at, alert
@@ -207,13 +213,16 @@ class Running:
         while self.closing and (now is None or self.closing[0][0] < now):
             until, place = self.closing.popleft()
             open = self.open.get(place)
-            if open is None or open.until != until:
-                continue
-            del self.open[place]
-            if open.has_grown:
-                open.gather(self.matcher.window)
-                again = self._alert(open.match, open.completions)
-                yield until, msgspec.structs.replace(again, alert_id=open.alert.alert_id, revision=1)
+            if open is not None and open.until == until:
+                yield from self._close(place)
+
+    def _close(self, place: Place) -> Iterator[Raised]:
+        """The second edition of the alert that is open at a place, if anything was added."""
+        open = self.open.pop(place, None)
+        if open is not None and open.has_grown:
+            open.gather(self.matcher.window)
+            again = self._alert(open.match, open.completions)
+            yield open.until, msgspec.structs.replace(again, alert_id=open.alert.alert_id, revision=1)
 
 
 def _moment(at: int, found: Sequence[Completion]) -> Moment:

@@ -53,7 +53,7 @@ from chainrun.engine.study.trial import trials
 from typer.models import OptionInfo
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")])
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")])
 EXAMPLES = sorted(folder for folder in ROOT.glob("examples/*") if folder.is_dir())
 SAMPLE = "examples/01-first-chain/events.jsonl"
 
@@ -61,7 +61,7 @@ FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.M | re.S)
 NAMED = re.compile(r"`([\w./-]+)`:\s*$")
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 OURS = re.compile(r"(?:^|\| |&& )(?:\.venv/bin/chainrun|chainrun|python3? -m chainrun)\b")
-PATIENCE = 60  # seconds for one command
+PATIENCE = 300  # seconds for one command
 
 
 class Block(NamedTuple):

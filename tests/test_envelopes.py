@@ -1,6 +1,7 @@
 """Records that a shipper has wrapped: one record in many envelopes gives one and the same event."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,9 @@ TEXT = json.dumps(LAUREL)
         f"2026-03-05T09:00:09.123456789Z stdout F {TEXT}",
         f"@cee: {TEXT}",
         f"Mar  5 09:00:09 relay laurel: {TEXT}",
+        f'<13>1 2026-03-05T09:00:09Z relay laurel - ID1 [a@1 b="c\\]"][x@2] {TEXT}',
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_one_record_in_many_envelopes_is_one_event(line: str | dict[str, Any]) -> None:
     plain, wrapped = only(LAUREL), only(line)
@@ -85,11 +87,31 @@ def test_a_record_that_names_no_host_has_its_envelopes(line: str | dict[str, Any
     assert same(wrapped, only(AUDIT)) and wrapped.host == "web-7" and wrapped.fields["host.name"] == "web-7"
 
 
+@pytest.mark.parametrize("name", [format.name for format in load_formats() if format.flow])
+def test_a_flow_is_not_the_hosts_whose_shipper_passed_it_on(name: str) -> None:
+    """Whose it is its source address tells; as the sensor's own it would give every address to the sensor."""
+    text = (SAMPLES / name / "raw.jsonl").read_text().splitlines()[0]
+    for line in ({"message": text, "host": {"name": "sensor-1"}}, f"<13>Mar  5 09:00:09 sensor-1 x: {text}"):
+        result = events(line)
+        assert isinstance(result, list) and {event.host for event in result} == {""}
+
+
 def test_a_record_without_a_time_has_its_envelopes() -> None:
     timeless = {key: value for key, value in AUDIT.items() if key != "@timestamp"}
     assert events(timeless) == Rejected("no usable time")
     wrapped = only({"@timestamp": "2026-03-05T09:00:09Z", "message": json.dumps(timeless)})
     assert wrapped.time == 1_772_701_209_000_000
+
+
+@pytest.mark.parametrize("time", ["nan", "NaN", "inf", "1e400", "9" * 9_000, [], {}, True])
+def test_what_is_no_time_is_none_of_an_envelope_either(time: Any) -> None:
+    assert same(only({"@timestamp": time, "message": TEXT}), only(LAUREL))
+
+
+@pytest.mark.parametrize("odd", ['"\\ud800"', "1e999", "9" * 50, "[" * 50 + "]" * 50])
+def test_what_only_the_stricter_decoder_refuses_hides_no_wrapped_record(odd: str) -> None:
+    wrapped = only(f'{{"odd": {odd}, "event": {TEXT[:-1]}, "odd": {odd}}}}}')
+    assert same(wrapped, only(LAUREL)) and wrapped.fields == only(LAUREL).fields
 
 
 def test_a_list_of_records_is_as_many_events() -> None:
@@ -108,6 +130,48 @@ def test_what_a_message_quotes_is_no_record() -> None:
         f"Mar  5 09:00:09 web-7 sshd[9]: {quoted}",
     ):
         assert isinstance(events(line), Rejected)
+
+
+# What shippers really write around a record, of a host that the record itself need not name.
+SHIPPED = {"@timestamp": "2026-03-05T09:00:09Z", "host": {"name": "web-7", "os": {"type": "linux"}, "ip": ["10.0.0.9"]}}
+BEATS = {
+    **SHIPPED,
+    "agent": {"type": "filebeat", "name": "web-7"},
+    "ecs": {"version": "8.0.0"},
+    "input": {"type": "log"},
+}
+ENVELOPES: dict[str, Callable[[str, Any], Any]] = {
+    "beat": lambda text, record: {**BEATS, "message": text},
+    "agent": lambda text, record: {**BEATS, "message": text, "event": {"dataset": "generic", "original": text}},
+    "syslog": lambda text, record: f"<13>Mar  5 09:00:01 web-7 tag[7]: {text}",
+    "relay": lambda text, record: {
+        **BEATS,
+        "message": f"<13>Mar  5 09:00:01 relay tag: @cee: {text}",
+        "process": {"pid": 7},
+    },
+    "collector": lambda text, record: {"time": 1772701209, "host": "web-7", "source": "s", "event": record},
+    "journal": lambda text, record: {"MESSAGE": text, "_HOSTNAME": "web-7", "_PID": "7", "_EXE": "/usr/bin/x"},
+    "container": lambda text, record: {"log": text + "\n", "stream": "stdout", "time": "2026-03-05T09:00:09.1Z"},
+    "search": lambda text, record: {"_index": "a", "_id": "1", "_source": {**BEATS, "message": text}},
+    "cloud": lambda text, record: {"insertId": "i", "jsonPayload": record, "timestamp": "2026-03-05T09:00:09Z"},
+    "bus": lambda text, record: {"version": "0", "detail-type": "x", "source": "x", "detail": record},
+    "batch": lambda text, record: {"logGroup": "g", "logEvents": [{"id": "1", "message": text}]},
+}
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*/raw.jsonl")), ids=lambda path: path.parent.name)
+def test_no_envelope_makes_a_record_one_of_another_format(sample: Path) -> None:
+    for text in sample.read_text(encoding="utf-8").splitlines():
+        plain = events(text)
+        if isinstance(plain, Rejected):
+            continue
+        for name, wrap in ENVELOPES.items():
+            wrapped = events(wrap(text, json.loads(text)))
+            assert isinstance(wrapped, list), name
+            assert [(e.format, e.kinds, e.sequence) for e in wrapped] == [
+                (e.format, e.kinds, e.sequence) for e in plain
+            ]
+            assert all(a.host in (b.host, "web-7", "relay", "") for a, b in zip(wrapped, plain, strict=True)), name
 
 
 def test_a_record_that_is_known_is_not_looked_into() -> None:
@@ -195,6 +259,20 @@ def test_entities_are_read_also_without_their_semicolon(written: str, said: str)
     assert found and found["Event"]["EventData"]["v"] == said
 
 
+@pytest.mark.parametrize("number", ["9" * 9, "9" * 5_000, "x" + "f" * 5_000, "0", "xD800"])
+def test_the_number_of_no_letter_costs_nothing_else(number: str) -> None:
+    found = read_event(f'<Event><System><EventID>1</EventID></System><EventData><Data Name="v">a&#{number};</Data>')
+    assert found and found["Event"]["EventData"]["v"][0] == "a" and found["Event"]["System"] == {"EventID": "1"}
+
+
+def test_an_entity_that_the_text_declares_is_never_expanded() -> None:
+    event = "<Event><System><EventID>1</EventID><Computer>&a;</Computer></System></Event>"
+    found = read_event(event)
+    assert found and found["Event"]["System"]["Computer"] == "&a;"
+    declared = f'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>{event}'
+    assert read_event(declared) is None and isinstance(events({"message": declared}), Rejected)
+
+
 def test_of_a_value_that_is_given_twice_the_first_counts() -> None:
     found = read_event(
         '<Event><System><A>1</A><A>2</A></System><EventData><Data Name="v">1</Data><Data Name="v">2</Data>'
@@ -209,8 +287,11 @@ def test_of_a_value_that_is_given_twice_the_first_counts() -> None:
         "<Event>" + "<a " * 50_000,
         "<Event>" + "<Data Name='" * 30_000,
         "<Event>" + "<" * 100_000,
+        "<Event><a" + " a='1'" * 50_000,
+        "<Event><" + "a" * 300_000,
+        "<Event>" + "<a>" * 100_000,
     ],
-    ids=range(4),
+    ids=range(7),
 )
 def test_hostile_xml_costs_no_more_than_its_length(xml: str) -> None:
     assert read_event(xml) is None

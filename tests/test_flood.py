@@ -2,7 +2,7 @@
 
 import pytest
 from chainrun.engine.engine import Engine
-from chainrun.engine.match import groups
+from chainrun.engine.match import groups, starts
 
 from . import oracle, worlds
 from .test_oracle import checked, in_order, pair
@@ -81,3 +81,31 @@ def test_however_many_ways_a_match_can_have_begun_it_is_one_partial_match(text: 
     assert len(matcher.store) < 20
     # of the many that end in one event, one waits for its deadline at a time
     assert len(matcher.deadlines) <= 600
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("(write & read) -> delete -> !egress within 1h", ["write", "read"] * 500 + ["delete"] * 500),
+        ("mount -> (write & read) -> delete -> !egress within 1h", ["mount", "write", "read"] * 400 + ["delete"] * 500),
+        ("write{2,} -> !egress within 1h until exit", ["write"] * 1000),
+    ],
+)
+def test_what_waits_for_a_deadline_looks_at_no_event_twice(
+    monkeypatch: pytest.MonkeyPatch, text: str, kinds: list[str]
+) -> None:
+    """Groups whose starts stand in no order: one look at a node that was not looked at before, not at all of them."""
+    asked = 0
+
+    def counted(node: groups.Node, horizon: int) -> int:
+        nonlocal asked
+        asked += 1
+        return earliest(node, horizon)
+
+    earliest = starts.earliest
+    monkeypatch.setattr(starts, "earliest", counted)
+    engine = Engine([checked(text)], raw=False)
+    for n, kind in enumerate(kinds):
+        assert not engine.feed(event(n, n, {kind}, {"process.pid": 1, "file.path": "/x"}))
+    assert asked < 10 * len(kinds)
+    assert len(engine.feed(event(len(kinds), 7200 * SECOND, {"event"}, {}))) == 1

@@ -108,6 +108,18 @@ def test_every_converter_takes_any_value() -> None:
         [[]],
         {},
         [None],
+        "nan",
+        "sNaN",
+        "&#" + "9" * 5000 + ";",
+    ]
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    odd += [
+        deep,
+        {"syscall": 1, "arch": deep},
+        {"SADDR": {"port": 1, "addr": deep}},
+        {"a": deep, "b": {"c": deep}, "pid": deep},
     ]
     arguments = {"where": "a=1", "fill": "{a}/{b.c}", "means": "1=a, 2=b", "token": "id"}
     for name, converter in CONVERTERS.items():
@@ -119,7 +131,7 @@ def test_every_converter_takes_any_value() -> None:
                 except (ValueError, TypeError, LookupError):
                     pass  # the same as None
                 except Exception as error:
-                    pytest.fail(f"{name}({value!r}): {error!r}")
+                    pytest.fail(f"{name} of {type(value)}: {error!r}")
 
 
 def test_user_formats_come_first_and_their_faults_name_key_and_nearest_word(tmp_path: Path) -> None:

@@ -171,6 +171,8 @@ def test_an_app_that_the_first_process_has_started_is_open() -> None:
         ("python3.11 -u in.py", ["/home/u/in.py"]),
         ("python3 -c 'import x' y.py", []),
         ("perl -w a.pl", ["/home/u/a.pl"]),
+        ("bash -c 'true;\n \t. a.sh;  source b.sh'", ["/home/u/a.sh", "/home/u/b.sh"]),
+        ("bash -c '" + "\n" * 300_000 + "'", []),  # costs no more than its length
     ],
 )
 def test_the_code_that_a_command_line_names(line: str, files: list[str]) -> None:

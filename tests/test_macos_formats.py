@@ -49,6 +49,26 @@ SAMPLES = {
 }
 
 
+def test_what_another_log_quotes_is_no_record_of_santas() -> None:
+    """What a name or an address says, anybody can have logged."""
+    line = sample("santa-text")[0]["message"]
+    start = line[line.index("santad: ") :]
+    for message in (f"Failed login of x {line}", f"[sshd] {start}", f"[x] I said {start}", json.dumps({"x": line})):
+        assert Normaliser(load_formats()).normalise(json.dumps({"message": message}).encode(), Origin("x", 1, 0)) == (
+            Rejected(UNKNOWN)
+        )
+
+
+@pytest.mark.parametrize("said", ["ASP: Security policy would not allow process: 5, /a", "hfs: mounted a on device b"])
+def test_only_the_kernel_speaks_for_the_kernel(said: str) -> None:
+    """Any program may write any message to the unified log."""
+    kernel = next(r for r in sample("unified-log") if r["eventMessage"].startswith(said[:4]))
+    [true, forged] = normalised(
+        [{**kernel, "eventMessage": said}, {**kernel, "eventMessage": said, "processImagePath": "/tmp/x"}]
+    )
+    assert true.kinds in ({"gatekeeper"}, {"mount"}) and forged.kinds == {"event"}
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_sample_is_recognised_or_refused_for_a_reason(name: str, shared_data: Path) -> None:
     format, refused = SAMPLES[name]

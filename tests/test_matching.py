@@ -140,3 +140,33 @@ def test_once_per_does_not_lengthen_what_is_remembered() -> None:
         for n in range(1000):
             engine.feed(event(n, n * SECOND, {"spawn", "exec"}, spawned(10 + n, "word", 5)))
         assert engine.running[0].matcher.open_groups < 100, once
+
+
+def test_an_event_that_comes_late_follows_nothing_that_is_forgotten() -> None:
+    one = {"process.pid": 1, "file.path": "/x"}
+    times = [
+        (0, "write"),
+        (7, "write"),
+        (7.5, "read"),
+        (7.6, "delete"),
+        (7.65, "egress"),
+        (10, "event"),
+        (11.5, "event"),
+    ]
+    times += [(7.7, "delete"), (12.5, "event"), (20, "event")]
+    stream = [event(n, int(at * SECOND), {kind}, one) for n, (at, kind) in enumerate(times)]
+    (alert,) = Engine([checked("write -> read -> delete -> !egress within 8s")]).run(stream)
+    assert [step.witness.line for step in alert.steps if step.witness] == [1, 2, 7]
+
+
+def test_of_deadlines_that_pass_at_once_each_adds_to_the_alert_of_its_time() -> None:
+    one = {"process.pid": 1, "file.path": "/x"}
+    times = [(0, "write"), (1, "write"), (4, "write"), (5, "read"), (60, "event")]
+    stream = [event(n, at * SECOND, {kind}, one) for n, (at, kind) in enumerate(times)]
+    engine = Engine([checked("write -> read -> !egress within 10s once per host in 2s")], updates=True)
+    alerts = list(engine.run(stream))
+    assert [(a.revision, [e.line for e in a.steps[0].evidence or ()]) for a in alerts] == [
+        (0, [0]),
+        (1, [0, 1]),
+        (0, [2]),
+    ]

@@ -36,6 +36,7 @@ from .arguments import (
 )
 from .begin import begin
 from .chains import SetOption, SiteOption, TunedOption, load
+from .collector import relax
 from .exits import Exit
 from .outputs import needs_spare, open_text
 from .progress import Bar
@@ -80,6 +81,10 @@ def command(
     lateness: LatenessOption = "0",
     telemetry: TelemetryOption = None,
     telemetry_file: TelemetryFileOption = None,
+    no_sieve: Annotated[
+        bool,
+        typer.Option("--no-sieve", help="Decode every line as one of any format: the same, but slower."),
+    ] = False,
     fail_on_alert: Annotated[
         bool, typer.Option("--fail-on-alert", help="Exit with 1 where there was an alert.")
     ] = False,
@@ -103,9 +108,11 @@ def command(
         lateness=late,
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
+        sieve=not no_sieve,
     )
     bar = Bar(not quiet)
     run = begin(library, inputs, options, bar.advance)
+    relax()
     read = [
         *run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), *(baseline or ()), inventory,
         site or nearest_site(Path.cwd()), *library.words,

@@ -58,8 +58,8 @@ def system_call(value: Any) -> str | None:
     name = value.get("SYSCALL")
     if type(name) is str and name:
         return name.lower()
-    number = value.get("syscall")
-    return _CALLS.get(str(value.get("arch")).lower(), {}).get(number) if type(number) is int else None
+    arch, number = value.get("arch"), value.get("syscall")
+    return _CALLS.get(arch.lower(), {}).get(number) if type(arch) is str and type(number) is int else None
 
 
 # What auditd adds where it enriches: `{ saddr_fam=inet laddr=192.0.2.1 lport=443 }`.
@@ -74,8 +74,8 @@ def _socket(value: Any) -> tuple[str, int] | None:
     if type(value) is not dict:
         return None
     said = value.get("SADDR")
-    if type(said) is dict and type(said.get("port")) is int:
-        return str(said.get("addr")), said["port"]
+    if type(said) is dict and type(said.get("addr")) is str and type(said.get("port")) is int:
+        return said["addr"], said["port"]
     if type(said) is str and (found := _ENRICHED.search(said)):
         return found[1], int(found[2])
     return _unpacked(value["saddr"]) if type(value.get("saddr")) is str else None

@@ -9,9 +9,10 @@ import html
 import re
 from typing import Any
 
-_ELEMENT = re.compile(r"<([A-Za-z]\w*)((?:\s+[\w:]+=(?:\"[^\"<]*\"|'[^'<]*'))*)\s*(?:/>|>([^<]*)</\1>|(>))")
+_ELEMENT = re.compile(r"<([A-Za-z]\w*+)((?:\s+[\w:]+=(?:\"[^\"<]*\"|'[^'<]*'))*+)\s*(?:/>|>([^<]*)</\1>|(>))")
 _ATTRIBUTE = re.compile(r"([\w:]+)=(?:\"([^\"]*)\"|'([^']*)')")
 _SPOILT = re.compile(r"&(lt|gt|amp|quot|apos|#\d{1,7}|#x[0-9A-Fa-f]{1,6}) ")
+_NO_LETTER = re.compile(r"&(?=#\d{8})")  # a number beyond all letters, which `html` may refuse to read
 
 
 def read_event(xml: str) -> dict[str, Any] | None:
@@ -44,4 +45,4 @@ def read_event(xml: str) -> dict[str, Any] | None:
 
 def _plain(text: str) -> str:
     """The text without entities; those that lost their semicolon too."""
-    return html.unescape(_SPOILT.sub(r"&\1;", text)) if "&" in text else text
+    return html.unescape(_NO_LETTER.sub("&amp;", _SPOILT.sub(r"&\1;", text))) if "&" in text else text

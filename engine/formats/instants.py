@@ -32,8 +32,9 @@ def iso(value: object) -> int | None:
             return None
         before = iso(f"{value[:17]}59{value[19:]}")
         return None if before is None else _usable(before + 1_000_000)
-    since = moment - _EPOCH if moment.tzinfo is None else moment - _EPOCH_UTC
-    return _usable((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+    since = moment - (_EPOCH if moment.tzinfo is None else _EPOCH_UTC)
+    found = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return found if 0 <= found < LATEST else None
 
 
 def _epoch(value: object, units: int) -> int | None:
@@ -47,6 +48,8 @@ def _epoch(value: object, units: int) -> int | None:
         try:
             exact = Decimal(value)
         except InvalidOperation:
+            return None
+        if not exact.is_finite():  # NaN is compared with nothing
             return None
         return _usable(int(exact * 1_000_000 / units)) if 0 <= exact < Decimal("1e19") else None
     return None

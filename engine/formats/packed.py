@@ -42,7 +42,7 @@ def bracketed_of(name: str) -> Convert:
 def base64(value: Any) -> Any:
     """The text behind base64; of a list, each."""
     if type(value) is list:
-        return [found for item in value if (found := base64(item)) is not None]
+        return [found for item in value if type(item) is str and (found := base64(item)) is not None]
     if type(value) is not str:
         return None
     try:

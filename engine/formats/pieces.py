@@ -6,13 +6,14 @@ A function named `..._of` makes the converter; the others are converters. `conve
 import codecs
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
 from chainrun.engine import paths
 
 from .rawpath import RawPath, parse_path
-from .values import NOTHING, Known, text
+from .values import NOTHING, remembered, text
 
 Convert = Callable[[Any], Any]
 
@@ -168,15 +169,21 @@ _HOLE = re.compile(r"\{([^{}]+)\}")
 
 def fill_of(template: str) -> Convert:
     """An object's values in a template, `{project}/{zone}`, `{dir.path}/{name}`; nothing where one is missing."""
-    names = {written: parse_path(written) or () for written in _HOLE.findall(template)}
-    if not all(names.values()) or not names:
+    parts = _HOLE.split(template)  # what stands between the holes, and every second one a hole
+    holes = [(at, parse_path(parts[at]) or ()) for at in range(1, len(parts), 2)]
+    if not holes or not all(keys for _, keys in holes):
         raise ValueError(template)
 
     def convert(value: Any) -> str | None:
         if type(value) is not dict:
             return None
-        said = {name: found for name, keys in names.items() if (found := text(below(value, keys))) is not None}
-        return _HOLE.sub(lambda hole: said[hole[1]], template) if len(said) == len(names) else None
+        filled = parts.copy()
+        for at, keys in holes:
+            found = text(value.get(keys[0]) if len(keys) == 1 else below(value, keys))
+            if found is None:
+                return None
+            filled[at] = found
+        return "".join(filled)
 
     return convert
 
@@ -194,16 +201,19 @@ def zone_of(name: str) -> Convert:
 # -- files ----------------------------------------
 
 
+@cache
 def path_of(os: str) -> Convert:
-    known = Known(lambda path: paths.normalise(path, os))
-    return lambda value: known[value] if type(value) is str and value not in NOTHING and "\0" not in value else None
+    def convert(value: Any) -> str | None:
+        return paths.normalise(value, os) if type(value) is str and value not in NOTHING and "\0" not in value else None
+
+    return remembered(convert)
 
 
 def path_texts_of(os: str) -> Convert:
     path = path_of(os)
 
     def convert(value: Any) -> tuple[str, ...] | None:
-        found = (path(item) for item in (value if type(value) is list else (value,)))
+        found = (path(item) for item in (value if type(value) is list else (value,)) if type(item) is str)
         return tuple(p for p in found if p is not None) or None
 
     return convert

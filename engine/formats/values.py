@@ -26,11 +26,23 @@ class Known(dict[str, Any]):
 
     def __missing__(self, text: str) -> Any:
         value = self._convert(text)
-        if len(text) <= 512:
+        if type(text) is str and len(text) <= 512:
             if len(self) >= self._most:
                 self.clear()
             self[text] = value
         return value
+
+
+def remembered(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same conversion, of which the answers to texts are remembered. It says nothing of what is no text; a list
+    raises TypeError."""
+    return Known(convert).__getitem__
+
+
+def repeated(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same conversion, of which the answers to texts are remembered, for values that telemetry repeats."""
+    known = Known(convert)
+    return lambda value: known[value] if type(value) is str else convert(value)
 
 
 # -- plain values ----------------------------------------

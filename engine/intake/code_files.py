@@ -175,7 +175,7 @@ def _words(args: tuple[str, ...]) -> Iterable[str]:
     return [word for word in args if not _is_option(word)]
 
 
-_SOURCED = re.compile(r"(?:^|[;&|{(\n])\s*(?:source|\.)\s+(?:--\s+)?(\"[^\"]*\"|'[^']*'|[^\s;&|)]+)")
+_SOURCED = re.compile(r"(?:^|[;&|{(\n])[^\S\n]*(?:source|\.)\s+(?:--\s+)?(\"[^\"]*\"|'[^']*'|[^\s;&|)]+)")
 
 
 def _shell(args: tuple[str, ...]) -> Iterable[str]:

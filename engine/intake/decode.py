@@ -120,6 +120,7 @@ class _Node:
 
 
 Getter = Callable[[Any], Any]
+Reader = Callable[[Any], tuple[Any, ...]]
 
 
 class Decoder:
@@ -146,22 +147,7 @@ class Decoder:
         except RecursionError:
             raise DecodeError(TOO_DEEP) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return self._decode_slowly(line)
-
-    def _decode_slowly(self, line: bytes | str) -> Any:
-        try:
-            # As UTF-8, with or without its mark: left to itself, json would take NUL bytes for UTF-32.
-            text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
-            value = json.loads(text, parse_constant=_refuse)
-            if not isinstance(value, dict):
-                raise DecodeError(NOT_OBJECT)
-            return self.from_object(_mended(value))
-        except RecursionError:
-            raise DecodeError(TOO_DEEP) from None
-        except UnicodeDecodeError:
-            raise DecodeError(NOT_UTF8) from None
-        except ValueError:
-            raise DecodeError(MALFORMED) from None
+            return self.from_object(_decode_slowly(line))
 
     def with_element(self, record: Any, element: Any) -> Any:
         """The record once more, with an element of a list of its own under the key `each`."""
@@ -188,59 +174,118 @@ class Decoder:
 
     def getter(self, path: RawPath) -> Getter:
         """Gets the value behind a path: None where there is none."""
-        attributes, rest = self._resolve(path)
-        get = attrgetter(attributes)
+        return _getter(self._root, path)
 
-        def follow(record: Any) -> Any:
-            try:
-                value = get(record)
-            except AttributeError:
-                return None
-            for key in rest:
-                if type(value) is not dict:
-                    return None
-                value = value.get(key)
-            return value
-
-        return follow
-
-    def reader(self, paths: tuple[RawPath, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    def reader(self, paths: tuple[RawPath, ...]) -> Reader:
         """Gets the values behind several paths at once."""
-        getters = tuple(self.getter(path) for path in paths)
-        resolved = [self._resolve(path) for path in paths]
-        deep = tuple((at, rest) for at, (_, rest) in enumerate(resolved) if rest)
-        if len(paths) < 2:
-            return lambda record: tuple(get(record) for get in getters)
-        # One C call for all of them; only where some object on the way is missing, one by one.
-        together = attrgetter(*(attributes for attributes, _ in resolved))
+        return _reader(self._root, paths)
 
-        def read(record: Any) -> tuple[Any, ...]:
-            try:
-                values: tuple[Any, ...] = together(record)
-            except AttributeError:
-                return tuple(get(record) for get in getters)
-            if deep:
-                found = list(values)
-                for at, rest in deep:
-                    value = found[at]
-                    for key in rest:
-                        value = value.get(key) if type(value) is dict else None
-                    found[at] = value
-                return tuple(found)
+
+def _getter(node: _Node, path: RawPath) -> Getter:
+    attributes, rest = _resolve(node, path)
+    get: Getter = attrgetter(attributes)
+    if len(path) == 1:
+        return get
+
+    def follow(value: Any) -> Any:
+        try:
+            found = get(value)
+        except AttributeError:
+            return None
+        return _follow(found, rest) if rest else found
+
+    return follow
+
+
+def _reader(node: _Node, paths: tuple[RawPath, ...]) -> Reader:
+    """Gets what stands behind paths below a node, of its object: None where there is nothing."""
+    if not paths:
+        return lambda value: ()
+    if len(paths) == 1:
+        get_one = _getter(node, paths[0])
+        return lambda value: (get_one(value),)
+    resolved = [_resolve(node, path) for path in paths]
+    gets = attrgetter(*(attributes for attributes, _ in resolved))
+    deep = tuple((at, rest) for at, (_, rest) in enumerate(resolved) if rest)
+    # One C call for all of them; only where some object on the way is missing, each object by itself.
+    by_key: dict[str, list[int]] = {}
+    for at, path in enumerate(paths):
+        by_key.setdefault(path[0], []).append(at)
+    apart: list[tuple[Getter, Any, list[int], Reader | None]] = []
+    for key, places in by_key.items():
+        below = node.below[key]
+        inner = None if below.is_leaf else _reader(below, tuple(paths[at][1:] for at in places))
+        apart.append((attrgetter(below.slot), below.type, places, inner))
+
+    def read(value: Any) -> tuple[Any, ...]:
+        try:
+            values: tuple[Any, ...] = gets(value)
+        except AttributeError:
+            return tuple(read_apart(value))
+        if not deep:
             return values
+        found = list(values)
+        for at, rest in deep:
+            found[at] = _follow(found[at], rest)
+        return tuple(found)
 
-        return read
+    def read_apart(value: Any) -> list[Any]:
+        found: list[Any] = [None] * len(paths)
+        for get, type_, places, inner in apart:
+            below = get(value)
+            if inner is None:
+                for at in places:
+                    found[at] = _follow(below, paths[at][1:])
+            elif type(below) is type_:
+                for at, each in zip(places, inner(below), strict=True):
+                    found[at] = each
+        return found
 
-    def _resolve(self, path: RawPath) -> tuple[str, tuple[str, ...]]:
-        """The attributes to follow in a record, and the keys to follow in what is found there."""
-        node = self._root
-        attributes: list[str] = []
-        for at, key in enumerate(path):
-            node = node.below[key]
-            attributes.append(node.slot)
-            if node.is_leaf:
-                return ".".join(attributes), path[at + 1 :]
-        raise LookupError(path)
+    return read
+
+
+def _follow(value: Any, keys: RawPath) -> Any:
+    for key in keys:
+        value = value.get(key) if type(value) is dict else None
+    return value
+
+
+def _resolve(node: _Node, path: RawPath) -> tuple[str, RawPath]:
+    """The attributes to follow in a record, and the keys to follow in what is found there."""
+    attributes: list[str] = []
+    for at, key in enumerate(path):
+        node = node.below[key]
+        attributes.append(node.slot)
+        if node.is_leaf:
+            return ".".join(attributes), path[at + 1 :]
+    raise LookupError(path)
+
+
+def decode_whole(line: bytes | str) -> dict[str, Any]:
+    """The object of a line with all that it holds; raises DecodeError."""
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except RecursionError:
+        raise DecodeError(TOO_DEEP) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode_slowly(line)
+
+
+def _decode_slowly(line: bytes | str) -> dict[str, Any]:
+    try:
+        # As UTF-8, with or without its mark: left to itself, json would take NUL bytes for UTF-32.
+        text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
+        value = json.loads(text, parse_constant=_refuse, parse_int=_integer)
+        if not isinstance(value, dict):
+            raise DecodeError(NOT_OBJECT)
+        mended: dict[str, Any] = _mended(value) if _HALF.search(text) else value
+    except RecursionError:
+        raise DecodeError(TOO_DEEP) from None
+    except UnicodeDecodeError:
+        raise DecodeError(NOT_UTF8) from None
+    except ValueError:
+        raise DecodeError(MALFORMED) from None
+    return mended
 
 
 def _make_struct(node: _Node) -> Any:
@@ -270,6 +315,15 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)  # NaN and Infinity are not JSON
 
 
+_LONGEST_INTEGER = 4_000  # digits; Python converts no more than 4,300
+
+
+def _integer(digits: str) -> int | float:
+    """A number that is as good JSON as any, whatever its length."""
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # without such an escape there is no half of a surrogate pair
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -126,13 +126,14 @@ class Intake:
             self._close(reader)
         # whose address it was is a question of time: hosts' clocks are set right before flows are given to them
         correct_all(self._clock, [event for event in events if event.host])
-        for event in events:
-            self._addresses.learn(event)
-            self._containers.learn(event)
         homeless = [event for event in events if not event.host]
-        for event in homeless:
-            event.host = self._host_of(event)
-        correct_all(self._clock, homeless)
+        if homeless:
+            for event in events:
+                self._addresses.learn(event)
+                self._containers.learn(event)
+            for event in homeless:
+                event.host = self._host_of(event)
+            correct_all(self._clock, homeless)
         return borne_out(in_order(events))
 
     # -- pipes ----------------------------------------
@@ -234,6 +235,9 @@ class Intake:
                 self._on_bad(text or b"", origin, cause)
             return []
         tally.recorded += 1
+        if not result:
+            tally.silent += 1
+            return result
         passing = [event for event in result if not _only_measures(event)]
         if not passing:
             tally.silent += 1

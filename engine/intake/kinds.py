@@ -94,6 +94,12 @@ _EVENT = frozenset({"event"})
 
 
 @cache
+def _following(kinds: frozenset[str]) -> tuple[tuple[str, Callable[[Fields, str, str], bool] | None], ...]:
+    """The kinds that follow from these, and what may speak against each."""
+    return tuple((kind, unless) for kind, of, unless in _FOLLOWS if not kinds.isdisjoint(of))
+
+
+@cache
 def _with(kinds: frozenset[str], more: tuple[str, ...]) -> frozenset[str]:
     return kinds.union(more)
 
@@ -109,8 +115,8 @@ def complete(kinds: frozenset[str], fields: Fields, host: str = "", computer: st
             more = ("open",)
     elif "write" in kinds and ("file.origin_url" in fields or "file.origin_referrer_url" in fields):
         more = ("download", "open")
-    for kind, of, unless in _FOLLOWS:
-        if not kinds.isdisjoint(of) and (unless is None or not unless(fields, host, computer)):
+    for kind, unless in _following(kinds):
+        if unless is None or not unless(fields, host, computer):
             more = (*more, kind)
     return (_with(kinds, more) if more else kinds) or _EVENT
 

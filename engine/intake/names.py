@@ -2,6 +2,8 @@
 that address. Called by `intake`, once events are in order.
 """
 
+from collections import OrderedDict
+
 from chainrun.engine.event import Event
 
 _Key = tuple[str, object, str]  # host, process or None, address
@@ -12,8 +14,9 @@ class Names:
 
     def __init__(self, most: int = 200_000) -> None:
         self._most = most
-        self._names: dict[_Key, str] = {}
-        self._starts: dict[tuple[str, object], int] = {}  # of a host's pids, counted: a pid starts anew when reused
+        self._names: OrderedDict[_Key, str] = OrderedDict()
+        # of a host's pids, counted: a pid starts anew when reused
+        self._starts: OrderedDict[tuple[str, object], int] = OrderedDict()
         self._started = 0
 
     def apply(self, event: Event) -> None:
@@ -23,7 +26,7 @@ class Names:
             self._starts.pop((event.host, pid), None)
             self._starts[event.host, pid] = self._started
             if len(self._starts) > self._most:
-                del self._starts[next(iter(self._starts))]
+                self._starts.popitem(last=False)
         if "resolve" in event.kinds:
             self._remember(event)
         if "connect" in event.kinds and event.fields.get("destination.domain") is None:
@@ -45,7 +48,7 @@ class Names:
                 self._names.pop(key, None)  # so that it is the youngest
                 self._names[key] = name
         while len(self._names) > self._most:
-            del self._names[next(iter(self._names))]
+            self._names.popitem(last=False)
 
     def _name_of(self, event: Event) -> str | None:
         address = event.fields.get("destination.ip")

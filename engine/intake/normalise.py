@@ -6,34 +6,32 @@ time in disguise (`Event.clock`), lineage and order are the rooms' after it. `Ev
 entry of `fields`. Called by `intake`; it never raises for anything that a line may hold.
 """
 
-from collections.abc import Callable
-from types import NoneType
+from functools import cache
 from typing import Any
 
 import msgspec
 from chainrun.engine.event import Event, Origin
 from chainrun.engine.formats.command_line import split
 from chainrun.engine.formats.envelope import DEEPEST, Content, Envelopes, Outside, behind_header
-from chainrun.engine.formats.format import Field, Format, Record
-from chainrun.engine.formats.pieces import Convert
+from chainrun.engine.formats.format import Format, Record
 from chainrun.engine.formats.rawpath import RawPath
 from chainrun.engine.formats.recognise import Recogniser
+from chainrun.engine.formats.values import Known, number
 from chainrun.engine.formats.values import host as host_name
-from chainrun.engine.formats.values import number, platform
-from chainrun.engine.paths import PLATFORMS
 from chainrun.engine.paths import name as path_name
 
 from .code_files import code_files, documents, placed
-from .decode import MALFORMED, NOT_OBJECT, NOT_UTF8, TOO_DEEP, DecodeError, Decoder, is_wanted
-from .kinds import complete, possible
-from .resolve import UNUSABLE, comparable, conversion, converted, first, first_text, recognition, slots, tests
+from .decode import MALFORMED, NOT_OBJECT, NOT_UTF8, TOO_DEEP, DecodeError, Decoder, decode_whole, is_wanted
+from .demand import EVERYTHING, Demand
+from .gate import NO_SORT, OUTERMOST, Gate, Sort
+from .kinds import complete
+from .resolve import UNUSABLE, extraction, first, first_text, slots, tests
+from .sieve import Sieve
+from .telling import Memory
 
 EMPTY = "empty line"
 UNKNOWN = "unknown format"
 NO_TIME = "no usable time"
-
-# Longer texts name no provider; a flood of them must not fill the memory.
-_LONGEST_KEY = 512
 
 # Every cause for which a line is rejected here. (Too long a line never comes this far.)
 CAUSES = (EMPTY, MALFORMED, NOT_UTF8, NOT_OBJECT, TOO_DEEP, UNKNOWN, NO_TIME)
@@ -45,49 +43,54 @@ class Rejected(msgspec.Struct, frozen=True):
     cause: str
 
 
-OUTERMOST = Outside()
 _Result = list[Event] | Rejected
 
 # The fields of a path's parts, the path that they are made of.
 _FILE_PARTS = ("file.name", "file.directory", "file.extension")
 _PROGRAMS = ("process", "process.parent", "process.target")
 
-_Entry = tuple[str, Convert]
-
 
 class Normaliser:
     """Normalises lines of these formats.
 
     wanted        the canonical fields that anybody reads, besides those that lineage and order always need; None: all
-    needed_kinds  where set, records that can be of none of these kinds yield no event; `event` among them: all do.
-                  Lineage needs `spawn` and `exit`; an `open` that no start shows can be any event.
+    demand        records that nobody needs yield no event
+    sieve         decode a line as one of the format that is expected, first: the same, in half the time
     """
 
     def __init__(
         self,
         formats: tuple[Format, ...],
         wanted: frozenset[str] | None = None,
-        needed_kinds: frozenset[str] | None = None,
+        demand: Demand = EVERYTHING,
+        sieve: bool = True,
     ) -> None:
         self._decoder = Decoder(formats, wanted)
-        self._plans = tuple(
-            (_PlatformPlan if format.platform else _FormatPlan)(format, self._decoder, wanted, needed_kinds)
-            for format in formats
-        )
-        self._recogniser = Recogniser(formats, tuple(plan.matches for plan in self._plans), self._decoder.heads)
+        self._plans = tuple(_FormatPlan(format, self._decoder, wanted, demand) for format in formats)
+        self._recogniser = Recogniser(formats, tuple(plan.gate.matches for plan in self._plans), self._decoder.heads)
+        self._sieve = Sieve(formats, wanted, lambda at, decoder: self._plans[at].on(decoder)) if sieve else None
         self._envelopes = Envelopes(tuple(path for format in formats for path in format.unwrap))
 
     def normalise(self, line: bytes, origin: Origin) -> list[Event] | Rejected:
-        """The events of a line: none where its kinds are not needed."""
+        """The events of a line: none where it is not needed."""
+        expected = self._sieve.find(line) if self._sieve is not None else None
+        if expected is not None:
+            plan, record = expected
+            events = plan.take(record, line, origin)
+            return Rejected(NO_TIME) if events is None else events
         try:
             record = self._decoder.decode(line)
         except DecodeError as error:
             return self._headed(line, origin) or Rejected(error.cause if line.strip() else EMPTY)
         at = self._recogniser.find(record)
-        return self._open(line, origin, OUTERMOST, DEEPEST) if at is None else self._events(at, record, line, origin)
+        if at is None:
+            return self._open(line, origin, OUTERMOST, DEEPEST)
+        if self._sieve is not None:
+            self._sieve.expect(at)
+        return self._events(at, record, line, origin)
 
     def _events(self, at: int, record: Any, raw: bytes, origin: Origin, outside: Outside = OUTERMOST) -> _Result:
-        events = self._plans[at].events(record, raw, origin, outside)
+        events = self._plans[at].take(record, raw, origin, outside)
         return Rejected(NO_TIME) if events is None else events
 
     # -- envelopes ----------------------------------------
@@ -103,8 +106,8 @@ class Normaliser:
         """What is wrapped in a record that no format knows; the first place that holds one which is known."""
         if not isinstance(record, dict):
             try:
-                record = msgspec.json.decode(record, type=dict[str, Any])
-            except (msgspec.MsgspecError, ValueError, RecursionError):
+                record = decode_whole(record)
+            except DecodeError:
                 return Rejected(UNKNOWN)
         cause = UNKNOWN
         for contents in self._envelopes.open(record, outside):
@@ -131,93 +134,38 @@ class Normaliser:
         return self._open(value, origin, outside, depth) if depth else Rejected(UNKNOWN)
 
 
-class _PlatformPlan:
-    """A format whose records say which platform they come from: it is resolved once for each."""
-
-    def __init__(
-        self, format: Format, decoder: Decoder, wanted: frozenset[str] | None, needed: frozenset[str] | None
-    ) -> None:
-        self._default = format.os
-        self._plans = {
-            os: _FormatPlan(msgspec.structs.replace(format, os=os), decoder, wanted, needed)
-            for os in (*PLATFORMS, format.os)
-        }
-        self.matches = self._plans[format.os].matches
-        paths: list[RawPath] = []
-        self._platform = slots(format.platform, "", paths)
-        self._read = decoder.reader(tuple(paths))
-
-    def events(self, record: Any, line: bytes, origin: Origin, outside: Outside) -> list[Event] | None:
-        values = self._read(record)
-        said = (platform(converted(convert, values[at])) for at, convert in self._platform)
-        return self._plans[next(filter(None, said), self._default)].events(record, line, origin, outside)
-
-
 class _FormatPlan:
-    """One format, resolved: each of its sorts of record when the first comes, for a stream holds few of all that there
-    are (resolving every one took longer than most runs)."""
+    """One format on one decoder, resolved: each of its sorts of record when the first that is needed comes."""
 
     def __init__(
-        self, format: Format, decoder: Decoder, wanted: frozenset[str] | None, needed: frozenset[str] | None
+        self,
+        format: Format,
+        decoder: Decoder,
+        wanted: frozenset[str] | None,
+        demand: Demand,
+        memory: Memory | None = None,
     ) -> None:
-        self.format = format
-        self.matches = recognition(format, decoder)
-        self._keys = tuple(
-            tuple((decoder.getter(r.path), conversion(r, format.os)) for r in key) for key in format.keys
-        )
-        self._raw_key = decoder.reader(tuple(r.path for key in format.keys for r in key))
-        rest = Record(title="", keys=(None,) * len(format.keys))
-        self._records = (*format.records, rest)
-        self._resolved: dict[int, _RecordPlan] = {}
-        self._resolve: Callable[[Record], _RecordPlan] = lambda record: _RecordPlan(
-            record, format, decoder, wanted, needed
-        )
-        self._by_raw_key: dict[tuple[Any, ...], tuple[_RecordPlan, ...]] = {}
+        self.gate = Gate(format, decoder, wanted, demand, memory)
+        self._format = format
+        self._decoder = decoder
+        self._wanted = wanted
+        self._resolved: dict[Sort, _RecordPlan] = {}
 
-    def events(self, record: Any, line: bytes, origin: Origin, outside: Outside) -> list[Event] | None:
-        """The events of a record: none where its kinds are not needed; None where it has no usable time. A record that
-        is not needed but tells how far off its host's clock is gives an event of no kind, for that alone."""
-        raw = self._raw_key(record)
-        # With their types, because True and 1.0 are equal to 1.
-        raw_key = (*raw, *map(type, raw))
-        try:
-            plans = self._by_raw_key[raw_key]
-        except (KeyError, TypeError):
-            plans = self._look_up(record, raw_key)
-        for plan in plans:
-            if plan.when is None or plan.when(plan.when_values(record)):
-                if not plan.is_needed:
-                    measurement = plan.measurement(record, origin)
-                    return [] if measurement is None else [measurement]
-                return plan.events(record, line, origin, outside)
-        return []
+    def on(self, decoder: Decoder) -> "_FormatPlan":
+        """The same for records of another decoder."""
+        return _FormatPlan(self._format, decoder, self._wanted, self.gate.demand, self.gate.memory)
 
-    def _look_up(self, record: Any, raw_key: tuple[Any, ...]) -> tuple["_RecordPlan", ...]:
-        """The plans whose keys fit, kept by the raw values: there are a few hundred of them."""
-        key = tuple(self._key(record, alternatives) for alternatives in self._keys)
-        plans = tuple(
-            self._plan(at)
-            for at, sort in enumerate(self._records)
-            if all(values is None or text in values for values, text in zip(sort.keys, key, strict=True))
-        )
-        if all(map(_is_kept, raw_key[: len(raw_key) // 2])):
-            if len(self._by_raw_key) >= 4_096:
-                self._by_raw_key.clear()
-            self._by_raw_key[raw_key] = plans
-        return plans
-
-    def _plan(self, at: int) -> "_RecordPlan":
-        if at not in self._resolved:
-            self._resolved[at] = self._resolve(self._records[at])
-        return self._resolved[at]
-
-    @staticmethod
-    def _key(record: Any, alternatives: tuple[tuple[Callable[[Any], Any], Convert], ...]) -> str:
-        for get, convert in alternatives:
-            found = comparable(converted(convert, get(record)))
-            if found is not None:
-                return found
-        return ""
+    def take(self, record: Any, line: bytes, origin: Origin, outside: Outside = OUTERMOST) -> list[Event] | None:
+        """The events of a record: none where it is not needed; None where it has no usable time."""
+        sort = self.gate.judge(record, origin, outside)
+        if not isinstance(sort, Sort):
+            return sort
+        plan = self._resolved.get(sort)
+        if plan is None:
+            format = msgspec.structs.replace(self._format, os=sort.os)
+            found = format.records[sort.at] if sort.at < len(format.records) else NO_SORT
+            plan = self._resolved[sort] = _RecordPlan(found, format, self._decoder, self._wanted)
+        return plan.events(record, line, origin, outside)
 
 
 class _RecordPlan:
@@ -229,17 +177,11 @@ class _RecordPlan:
         format: Format,
         decoder: Decoder,
         wanted: frozenset[str] | None,
-        needed: frozenset[str] | None,
     ) -> None:
         self.format = format
         own = record.kinds.union(record.may, *(also.kinds for also in record.also))
-        self.is_needed = needed is None or "event" in needed or not possible(own).isdisjoint(needed)
 
         paths: list[RawPath] = []
-        self.when = tests(record.when, format.os, paths) if record.when else None
-        self.when_values = decoder.reader(tuple(paths))
-
-        paths = []
         self._each = slots(record.each, format.os, paths)
         self._list = decoder.reader(tuple(paths))
         self._element = decoder.with_element
@@ -251,23 +193,10 @@ class _RecordPlan:
         self._computer = slots(format.computer, format.os, paths)
         self._number = slots(format.number, format.os, paths)
         self._ends = len(paths)
-        self._measure = decoder.reader(tuple(paths)) if format.local and self._time else None
-        fields: dict[str, Field] = {}
-        entries: list[_Entry] = []
-        self._constants: dict[str, Any] = {}
-        if format.os and _asked("host.os.type", wanted):
-            self._constants["host.os.type"] = format.os
-        settled = {field.name for field in record.fields if not field.readings[0].path}  # by a constant
-        for field in (*record.fields, *(f for f in format.fields if f.name not in settled)):
-            if is_wanted(field.name, wanted):
-                fields.setdefault(field.name, field)
-                for reading in field.readings:
-                    if reading.path:
-                        paths.append(reading.path)
-                        entries.append((field.name, conversion(reading, format.os)))
-                    else:
-                        self._constants.setdefault(field.name, reading.constant)
-        self._entries = tuple(entries)
+        self._entries, constants, fields = extraction(record, format, lambda name: is_wanted(name, wanted), paths)
+        self._constants = {"host.os.type": format.os} if format.os and _asked("host.os.type", wanted) else {}
+        for name, value in constants.items():
+            self._constants.setdefault(name, value)
         self._also = tuple((tests(also.when, format.os, paths), also.kinds) for also in record.also)
         self._read = decoder.reader(tuple(paths))
 
@@ -280,6 +209,7 @@ class _RecordPlan:
             for who in _PROGRAMS
             if f"{who}.command_line" in fields and _asked(f"{who}.args", wanted)
         )
+        self._names = _names(format.os)
         self._lines = tuple(
             (f"{who}.args", f"{who}.command_line")
             for who in _PROGRAMS
@@ -294,28 +224,6 @@ class _RecordPlan:
         self._url = "url.path" in fields and _asked("url.full", wanted)
         self._host_name = _asked("host.name", wanted)
         self._sequence = _asked("event.sequence", wanted)
-
-    def measurement(self, record: Any, origin: Origin) -> Event | None:
-        """What a record that nobody needs says of its host's clock."""
-        if self._measure is None:
-            return None
-        values = self._measure(record)
-        written = first(self._written, values)
-        time = first(self._time, values)
-        if time is None or written is None:
-            return None
-        computer = first_text(self._computer, values)
-        host = (host_name(computer) or "") if computer else ""
-        return Event(
-            time,
-            frozenset(),
-            {},
-            host=host,
-            os=self.format.os,
-            origin=origin,
-            format=self.format.name,
-            measures=time - written,
-        )
 
     def events(self, record: Any, line: bytes, origin: Origin, outside: Outside) -> list[Event] | None:
         """One event, or one for each element of the record's list; None where it has no usable time."""
@@ -358,7 +266,9 @@ class _RecordPlan:
         for name, value in self._constants.items():
             fields.setdefault(name, value)
 
-        computer = first_text(self._computer, values) or outside.computer
+        computer = first_text(self._computer, values)
+        if not computer and not self.format.flow:  # a sensor's shipper is no party to the connection
+            computer = outside.computer
         host = (host_name(computer) or "") if computer else ""
         if host and self._host_name:
             fields["host.name"] = host
@@ -371,8 +281,8 @@ class _RecordPlan:
             sequence = written  # when the source wrote it is an order of its own, where it numbers nothing
 
         for executable, name in self._programs:
-            if name not in fields and (path := fields.get(executable)) is not None:
-                fields[name] = path_name(path, self.format.os)
+            if name not in fields and (found := self._names[fields.get(executable, "")]):
+                fields[name] = found
         kinds = self._kinds
         for test, also in self._also:
             if test(values):
@@ -403,14 +313,15 @@ class _RecordPlan:
                 if (path := fields.get(name)) is not None:
                     fields[name] = placed(path, os, directory)
         for command_line, args in self._args:
-            if args not in fields and (text := fields.get(command_line)) is not None:
-                fields[args] = split(text, os)
+            if args not in fields and (typed := split(fields.get(command_line, ""), os)):
+                fields[args] = typed
         for args, command_line in self._lines:
             if (words := fields.get(args)) is not None:
                 fields[command_line] = " ".join(words)
         if self._file and (path := fields.get("file.path")) is not None:
             name = path_name(path, os)
-            fields.setdefault("file.name", name)
+            if name:  # else it is a folder
+                fields.setdefault("file.name", name)
             fields.setdefault("file.directory", path[: len(path) - len(name)].rstrip("\\/") or path[:1])
             stem, dot, extension = name.rpartition(".")
             if stem and dot and extension:
@@ -433,8 +344,10 @@ class _RecordPlan:
             fields["url.full"] = f"http://{site}{fields.get('url.path', '')}"
 
 
-def _is_kept(value: Any) -> bool:
-    return len(value) <= _LONGEST_KEY if type(value) is str else type(value) in (int, NoneType)
+@cache
+def _names(os: str) -> Known:
+    """The names of programs, by their paths."""
+    return Known(lambda path: path_name(path, os))
 
 
 def _asked(field: str, wanted: frozenset[str] | None) -> bool:

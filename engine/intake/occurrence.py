@@ -51,7 +51,8 @@ class Occurrences:
         if self._frontier is None or event.time > self._frontier:
             self._frontier = event.time
             self._forget(event.time - WAIT)
-        keys = _start_keys(event) if "spawn" in event.kinds else _flow_keys(event)
+        kinds = event.kinds
+        keys = _start_keys(event) if "spawn" in kinds else [] if kinds.isdisjoint(_SIDES) else _flow_keys(event)
         if keys:
             held = self._find(event, keys)
             if held is not None:
@@ -223,6 +224,7 @@ def _agree(mine: dict[str, object], its: dict[str, object], field: str) -> bool:
 # -- connections ----------------------------------------
 
 _ENDS = ("source.ip", "source.port", "destination.ip", "destination.port")
+_SIDES = frozenset({"connect", "accept"})
 
 
 def _flow_keys(event: Event) -> list[_Key]:

@@ -82,7 +82,11 @@ Entries = tuple[tuple[str, Convert], ...]  # a field, and the conversion of the 
 
 
 def extraction(
-    record: Record, format: Format, is_wanted: Callable[[str], bool], paths: list[RawPath]
+    record: Record,
+    format: Format,
+    is_wanted: Callable[[str], bool],
+    paths: list[RawPath],
+    is_read: Callable[[Reading], bool] = lambda reading: True,
 ) -> tuple[Entries, dict[str, Any], frozenset[str]]:
     """How a sort of record gives the wanted fields: read from values behind `paths`, and as constants; and all of their
     names. The first value that says something is the field's."""
@@ -94,10 +98,10 @@ def extraction(
         if is_wanted(field.name):
             names.add(field.name)
             for reading in field.readings:
-                if reading.path:
+                if reading.path and is_read(reading):
                     paths.append(reading.path)
                     entries.append((field.name, conversion(reading, format.os)))
-                else:
+                elif not reading.path:
                     constants.setdefault(field.name, reading.constant)
     return tuple(entries), constants, frozenset(names)
 

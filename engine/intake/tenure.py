@@ -11,6 +11,7 @@ A tenure that overlaps another holder's is a claim of two machines behind two NA
 it proves nothing. Used by `whose` for the hosts of flows, and by matching for containers and instances.
 """
 
+from collections import OrderedDict
 from collections.abc import Hashable
 
 HOUR = 3_600_000_000  # µs; no lease is handed on and back within one
@@ -38,7 +39,7 @@ class Tenures:
 
     def __init__(self, most: int = 100_000) -> None:
         self._most = most
-        self._of: dict[Hashable, list[_Tenure]] = {}
+        self._of: OrderedDict[Hashable, list[_Tenure]] = OrderedDict()
         self._held: dict[Hashable, set[Hashable]] = {}  # by holder
 
     def claim(self, thing: Hashable, holder: Hashable, at: int) -> None:

@@ -7,6 +7,7 @@ container engine's events name no host either, but a container, which the host's
 """
 
 import re
+from collections import OrderedDict
 from ipaddress import ip_address
 
 from chainrun.engine.event import Event
@@ -75,7 +76,7 @@ class ContainerHosts:
 
     def __init__(self, most: int = 100_000) -> None:
         self._most = most
-        self._hosts: dict[str, str | None] = {}
+        self._hosts: OrderedDict[str, str | None] = OrderedDict()
 
     def learn(self, event: Event) -> None:
         """Takes the container that an event of a known host names."""
@@ -86,7 +87,7 @@ class ContainerHosts:
         if known != event.host:
             self._hosts[id] = None
         if len(self._hosts) > self._most:
-            del self._hosts[next(iter(self._hosts))]
+            self._hosts.popitem(last=False)
 
     def host_of(self, event: Event) -> str | None:
         """The host of the container that an event names."""

@@ -17,7 +17,7 @@ from .fields import reader
 from .matcher import Matcher
 from .memo import ENTRIES, is_short
 from .novelty import Novelty
-from .readings import Readings, StepTest, as_parent
+from .readings import Readings, StepTest, as_parent, is_from_host
 
 
 class StepTests:
@@ -30,8 +30,9 @@ class StepTests:
 
     def __call__(self, step: Step, window: int | None) -> StepTest:
         """The test of a step: the one that there is, where another chain's step asks the same."""
-        asked = meaning((step.parts, step.where, step.exceptions))
-        place = asked, window if any(part.base == "open" for part in step.parts) else None
+        asked = [(p.kind.actor, p.kind.introduces, p.base, p.arguments, p.where, is_from_host(p)) for p in step.parts]
+        lasting = window if any(part.base == "open" for part in step.parts) else None
+        place = meaning((tuple(asked), step.where, step.exceptions)), lasting
         if place not in self._tests:
             self._tests[place] = StepTest(step, window, self.entities, self.novelty)
         return self._tests[place]

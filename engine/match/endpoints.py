@@ -51,7 +51,7 @@ def destination_leaf(root: str, rename: Rename, slot_of: Slots) -> Leaf:
 
             return holds_captured
         holds = destinations(pattern.words).holds
-        return lambda event, values: _of_what_is_known(holds[text] for text in known(event))
+        return lambda event, values: _of_what_is_known(map(holds.__getitem__, known(event)))
 
     return leaf
 

@@ -78,6 +78,10 @@ _ABOUT: dict[Entity, tuple[str, ...]] = {
 }
 
 
+# Types of which nothing is learnt here: they are told by `lineage` and `files`, or by the event alone.
+_TOLD = frozenset({Entity.PROCESS, Entity.FILE, Entity.VOLUME, Entity.IMAGE, Entity.MESSAGE})
+
+
 class Cause(NamedTuple):
     """One that may have caused an event. `unlinked`: the record says so only by its identity, which has it open."""
 
@@ -115,6 +119,8 @@ class Entities:
     def learn(self, event: Event) -> None:
         """Takes what an event shows of addresses, sessions and of where its process is."""
         types = self.types
+        if types <= _TOLD:
+            return
         if None in types:
             self.hosts.learn(event)
         if Entity.CONTAINER in types:

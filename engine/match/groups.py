@@ -207,9 +207,12 @@ class Group:
     whole   the log is never cut, since something will ask for its middle
     ordered later nodes reach no earlier starts, as far as anybody asks (`starts`)
     steps   the numbers of the steps that lead here: their counts are lower bounds once the log is cut
+    asked   what `starts` found last: from which moment on, among which nodes (two), in which the earliest start
+    since   what began before this moment is forgotten
     """
 
     __slots__ = (
+        "asked",
         "cut",
         "delayed",
         "first",
@@ -218,6 +221,7 @@ class Group:
         "ordered",
         "peaks",
         "scope",
+        "since",
         "state",
         "steps",
         "times",
@@ -245,6 +249,8 @@ class Group:
         self.cut = False
         self.peaks = Peaks()
         self.delayed: dict[int, Delayed] | None = None
+        self.asked: tuple[int, int, int, int, int] | None = None
+        self.since = -(1 << 63)
 
     @property
     def end(self) -> int:
@@ -319,12 +325,9 @@ class Group:
         best = max(held, key=lambda n: (n.start, n.event.order), default=None)
         return None if best is None else (Interval(self, lo, hi), best)
 
-    def is_dead(self, horizon: int) -> bool:
-        """Whether every partial match here began before `horizon`."""
-        return self.peaks.nodes[0].start < horizon
-
     def trim(self, horizon: int) -> None:
         """Drop nodes that happened before `horizon` from the log."""
+        self.since = max(self.since, horizon)
         dead = bisect_left(self.times, horizon)
         if dead:
             self._forget(dead)

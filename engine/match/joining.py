@@ -11,7 +11,7 @@ from ..event import Event
 from ..process import Process
 from .automaton import Join
 from .entities import Entities
-from .lineage import ancestry
+from .lineage import line
 from .readings import FieldOf, Reading
 
 Offer = Callable[[Event, Reading], list[Hashable] | None]
@@ -61,7 +61,7 @@ def _known(values: Iterable[Hashable]) -> list[Hashable] | None:
 
 def _lineage(event: Event, reading: Reading) -> list[Hashable] | None:
     actor = reading.actor if isinstance(reading.actor, Process) else event.actor
-    return list(ancestry(actor)) or None
+    return [*line(actor)] or None
 
 
 def _actor(entity: Entity | None, entities: Entities) -> Offer:
@@ -83,7 +83,7 @@ def _entity(join: Join, entities: Entities) -> Offer:
     if field == "<actor>":
         return lambda event, reading: _known([reading.actor])
     if field == "<ancestor>":
-        return lambda event, reading: _known(list(ancestry(event.process or event.actor))[1:])
+        return lambda event, reading: _known(line(event.process or event.actor)[1:])
     if entity is Entity.FILE:
         read = FieldOf(field)
         return lambda event, reading: _known(entities.files.keys(event, read(event, reading)))

@@ -126,17 +126,21 @@ class Locations:
         self._names: set[str] = set()
         self._roots: set[str] = set()
         wild_names: list[str] = []
-        wild_paths: list[str] = []
+        wild_paths: dict[str, list[str]] = {}  # by the first folder, or "" for those of any
         for word in words:
             for place in places(spelled(word), os):
                 self._add(paths.key(place, os), wild_names, wild_paths)
         # a literal folder is found by cutting the path at the lengths that occur: no walk up a hostile depth
         self._lengths = sorted({len(root) for root in self._roots})
         self._is_wild_name = any_of(wild_names)
-        self._is_wild_path = any_of(f"(?:{p})(?:{re.escape(self._separator)}.*)?" for p in wild_paths)
+        beneath = f"(?:{re.escape(self._separator)}.*)?"
+        self._is_wild_path = {
+            folder: any_of(f"(?:{p}){beneath}" for p in patterns) for folder, patterns in wild_paths.items()
+        }
+        self._is_wild_anywhere = self._is_wild_path.pop("", None)
         self.holds: Memo[bool] = Memo(self._holds)
 
-    def _add(self, key: str, wild_names: list[str], wild_paths: list[str]) -> None:
+    def _add(self, key: str, wild_names: list[str], wild_paths: dict[str, list[str]]) -> None:
         separator = self._separator
         if separator not in key and not _is_drive(key, self._os):
             if is_wild(key):
@@ -150,9 +154,16 @@ class Locations:
         if rooted and not is_wild(key):
             self._roots.add(plain(key) if key != separator else "")
         elif rooted:
-            wild_paths.append(segments(key, separator))
+            root, folder = key.partition(separator)[0], self._first_folder(key)
+            place = "" if len(root) > len("?:") or is_wild(folder) else plain(folder)
+            wild_paths.setdefault(place, []).append(segments(key, separator))
         else:
-            wild_paths.append(f"(?:.*{re.escape(separator)})?" + segments(key, separator))
+            wild_paths.setdefault("", []).append(f"(?:.*{re.escape(separator)})?" + segments(key, separator))
+
+    def _first_folder(self, key: str) -> str:
+        """`users` of `c:\\users\\ann`: most paths lie in a folder in which no word does."""
+        found = key.split(self._separator, 2)
+        return found[1] if len(found) > 1 else ""
 
     def _holds(self, path: str) -> bool:
         if self._os == "windows":
@@ -164,7 +175,12 @@ class Locations:
             if (length == len(key) or key[length] == self._separator) and key[:length] in self._roots:
                 return True
         name = key[key.rfind(self._separator) + 1 :]
-        return name in self._names or self._is_wild_name(name) or self._is_wild_path(key)
+        if name in self._names or self._is_wild_name(name):
+            return True
+        is_wild_path = self._is_wild_path.get(self._first_folder(key))
+        if is_wild_path is not None and is_wild_path(key):
+            return True
+        return self._is_wild_anywhere is not None and self._is_wild_anywhere(key)
 
 
 def _is_drive(text: str, os: str) -> bool:

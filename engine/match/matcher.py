@@ -8,6 +8,7 @@ counts for is noted before the look-ups, what it ends after them.
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 from chainrun.dsl.model import Exclusion, Expression, Step
 
@@ -70,6 +71,13 @@ class Completion:
         self.unproven = False  # nothing was seen after it, of what would have been seen
 
 
+class _Turn(NamedTuple):
+    """A state that an event may lead to, and the states of which one must hold something for that; None: none need."""
+
+    state: State
+    after: tuple[int | None, ...]
+
+
 class Counts:
     """How far the chain got: for a step, how many events satisfied it alone, and how many found a predecessor too."""
 
@@ -95,6 +103,7 @@ class Matcher:
         self.window = automaton.chain.within
         self.counts = {step.number: Counts() for step in automaton.steps}
         self._scope = tuple(_scope_part(field, entities) for field in automaton.chain.scope)
+        self._is_by_host = automaton.chain.scope == ("host",)  # as nearly all are
         self.newest: dict[Hashable, int] = {}  # time by scope: no host is late for what another's clock says
         states = automaton.states
         tools = Tools(self.window, entities, novelty, on_host=not HOST_SCOPES.isdisjoint(automaton.chain.scope))
@@ -115,7 +124,7 @@ class Matcher:
             self._ways.append(list(by_step.values()))
             if state.trailing:
                 self.deadlines.add_state(state, [tools.watch(t.absence) for t in state.trailing])
-        self._taking: dict[tuple[int, ...], tuple[State, ...]] = {}  # by steps: the states that they lead to
+        self._turns: dict[tuple[int, ...], tuple[_Turn, ...]] = {}  # by steps
         self.watches = list(tools.watches.values())
         self.counters = list(tools.counters.values())
         self._exclusions = [(e, _final_tests(e.when, states, novelty)) for e in automaton.chain.exceptions]
@@ -125,7 +134,6 @@ class Matcher:
         self.kinds = frozenset(k for t in every for k in t.kinds).union(
             *(NEEDS.get(entity, ()) for entity in asked([automaton]) if entity is not None)
         )
-        self.needs_proof = any(not watch.certain for watch in self.watches)
         self.reads_every_event = any(t.is_open or not t.kinds for t in every) or bool(self.deadlines.watches)
 
     # -- an event -----------------------------------------------------------
@@ -155,14 +163,18 @@ class Matcher:
     def _advance_all(self, event: Event, scope: Hashable, readings: Readings) -> list[Completion]:
         for counter in self.counters:
             counter.note(event, scope, readings)
+        states = self._open_to(tuple(readings))
+        if not states:
+            return []
         completions: list[Completion] = []
         early: dict[int, Nodes] = {}
         linked: set[int] = set()
-        for state in self._taken_by(tuple(readings)):
-            if state.number in early:
-                nodes = early[state.number]
-            else:
+        for state in states:
+            nodes = early.get(state.number)
+            if nodes is None:
                 nodes = self._advance(state, event, scope, readings, early)
+            if not nodes:
+                continue
             # of two nodes of one event the tighter one goes last: the group takes the newest of equals for the best
             for (key, _, _), node in sorted(nodes.items(), key=_tightness) if len(nodes) > 1 else nodes.items():
                 linked.add(node.step.number)
@@ -176,14 +188,32 @@ class Matcher:
             self.counts[number].linked += 1
         return completions
 
-    def _taken_by(self, steps: tuple[int, ...]) -> tuple[State, ...]:
-        """The states that these steps lead to, last first."""
-        found = self._taking.get(steps)
-        if found is None:
-            taking = [any(step.number in steps for step, _ in ways) for ways in self._ways]
-            found = tuple(state for state in reversed(self.automaton.states) if taking[state.number])
-            self._taking[steps] = found
-        return found
+    def _open_to(self, steps: tuple[int, ...]) -> list[State]:
+        """The states to which these steps can lead now, last first."""
+        turns = self._turns.get(steps)
+        if turns is None:
+            turns = self._turns[steps] = tuple(self._make_turns(steps))
+        groups = self.store.groups
+        states = []
+        for state, after in turns:
+            for number in after:
+                if number is None or groups[number]:
+                    states.append(state)
+                    break
+        return states
+
+    def _make_turns(self, steps: tuple[int, ...]) -> Iterator[_Turn]:
+        for state in reversed(self.automaton.states):
+            ways = [way for step, each in self._ways[state.number] if step.number in steps for way in each]
+            sources = [way.source for way in ways if way.source is not None and not self._may_coincide(way, steps)]
+            if ways:
+                after = tuple(dict.fromkeys(source.number for source in sources))
+                yield _Turn(state, after if len(sources) == len(ways) else (None,))
+
+    @staticmethod
+    def _may_coincide(way: Way, steps: tuple[int, ...]) -> bool:
+        """Whether an event that is these steps may be the one before this way too."""
+        return way.source is not None and way.may_coincide and any(e.step.number in steps for e in way.source.edges)
 
     def due(self, now: int) -> Iterator[tuple[int, list[Completion]]]:
         """The completions whose deadlines lie before `now`, moment by moment."""
@@ -197,6 +227,8 @@ class Matcher:
             yield at, complete
 
     def _scope_of(self, event: Event) -> Hashable | None:
+        if self._is_by_host:
+            return (event.host,) if event.host else None
         values = []
         for read in self._scope:
             value = read(event)
@@ -254,6 +286,10 @@ class Matcher:
         edge, source = way.edge, way.source
         assert source is not None
         table = self.store.table(source, way.index)
+        may_coincide = way.may_coincide and not reading.implicit
+        implicit = self._implicit(source, event, scope, readings, early) if may_coincide else None
+        if not table and not implicit:
+            return
         for wanted in way.wanted(event, reading):
             for before, group in table.get((scope, wanted), _NONE).items():
                 if way.asks and not way.holds(before, event, reading):
@@ -262,10 +298,10 @@ class Matcher:
                 found = group.interval(event.time, edge.least, edge.most, way.number, after)
                 if found is not None:
                     self._join(way, step, event, scope, reading, before, *found, nodes)
-            if reading.implicit or not way.may_coincide:
+            if not implicit:
                 continue
             # an implicit open may be this very event
-            for (before, _, _), node in self._implicit(source, event, scope, readings, early).items():
+            for (before, _, _), node in implicit.items():
                 values = tuple(before[at] for at in way.join_at)
                 if node.implicit and values == wanted and way.holds(before, event, reading):
                     alone = Interval(None, 0, 1, node)

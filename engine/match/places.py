@@ -5,6 +5,7 @@ process is in, else of whoever had its source address then: a container's addres
 within its account and network, and an interface is one instance's wherever it is. Called by `entities`.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
@@ -41,7 +42,7 @@ class Members:
 
     def __init__(self, most: int = 200_000) -> None:
         self._most = most
-        self._of: dict[Process, EntityKey] = {}
+        self._of: OrderedDict[Process, EntityKey] = OrderedDict()
 
     def join(self, process: Process | None, key: EntityKey | None) -> None:
         """Takes that a process is in an entity; without one, in its ancestor's."""
@@ -52,7 +53,7 @@ class Members:
         self._of.pop(process, None)
         self._of[process] = key
         if len(self._of) > self._most:
-            del self._of[next(iter(self._of))]
+            self._of.popitem(last=False)
 
     def of(self, process: Process | None) -> EntityKey | None:
         if self._of:

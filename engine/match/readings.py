@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chainrun.dsl import model
-from chainrun.dsl.model import Step
+from chainrun.dsl.model import Part, Step
 from chainrun.dsl.types import Entity
 
 from ..event import Event
@@ -29,25 +29,23 @@ class Reading:
 
     actor       the Process that acts, or another entity's key
     introduced  the Process, the file's (host, path key), or another entity's key, that it introduces
+    process     whom the step is about: whom it introduced, else who acted, if that is a process
     implicit    it shows only that its process is open
     by_parent   the step's `process.*` fields are the record's `process.parent.*`
     """
 
-    __slots__ = ("actor", "by_parent", "implicit", "introduced")
+    __slots__ = ("actor", "by_parent", "implicit", "introduced", "process")
 
     def __init__(self, actor: Any, introduced: Any, implicit: bool = False, by_parent: bool = False) -> None:
         self.actor = actor
         self.introduced = introduced
         self.implicit = implicit
         self.by_parent = by_parent
-
-    @property
-    def process(self) -> Process | None:
-        """The process that the step is about: whom it introduced, else who acted."""
-        for one in (self.introduced, self.actor):
-            if isinstance(one, Process):
-                return one
-        return None
+        self.process: Process | None = None
+        if isinstance(introduced, Process):
+            self.process = introduced
+        elif isinstance(actor, Process):
+            self.process = actor
 
 
 # What an event is for the steps of a chain, by their numbers; steps that it is nothing for are not there.
@@ -92,7 +90,7 @@ class StepTest:
         self.is_open = "open" in self.kinds
         self.certain = certain
         self.tests = list(_event_only(step, unchanged, novelty))
-        if any(link.word == "from" and link.capture == HOST for part in step.parts for link in part.links):
+        if any(map(is_from_host, step.parts)):
             self.tests.append(self._is_from_host)
         self.parent_tests = list(_event_only(step, as_parent, novelty)) if self.is_open else []
         # those of an `open` step that ask for nothing but the app's names
@@ -174,6 +172,11 @@ class StepTest:
         if self.introduces is Entity.FILE:
             return self.entities.files.key(event, event.fields.get(self.introduces_at))
         return self.entities.key(event, self.introduces, self.introduces_at) if self.introduces is not None else None
+
+
+def is_from_host(part: Part) -> bool:
+    """Whether it is linked to the host that the event came from."""
+    return any(link.word == "from" and link.capture == HOST for link in part.links)
 
 
 def _exclusions(step: Step, rename: Rename, novelty: Novelty) -> list[tuple[model.StepExclusion, Test]]:

@@ -16,17 +16,21 @@ V = TypeVar("V")
 class Recent(dict[K, V]):
     """A dictionary of at most `most` entries. An entry is used when it is set, and by `use`; not by being looked at."""
 
-    __slots__ = ("most",)
+    __slots__ = ("_newest", "most")
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self.most = most
+        self._newest: K | None = None  # used last, as it mostly is once more
 
     def use(self, key: K) -> V | None:
         """The value, if there is one; it is the one used last from now on."""
+        if key == self._newest:
+            return self.get(key)
         value = self.pop(key, None)
         if value is not None:
-            super().__setitem__(key, value)
+            dict.__setitem__(self, key, value)
+            self._newest = key
         return value
 
     def __setitem__(self, key: K, value: V) -> None:
@@ -34,4 +38,5 @@ class Recent(dict[K, V]):
         if len(self) >= self.most:
             for old in list(islice(self, self.most // 8 or 1)):
                 del self[old]
-        super().__setitem__(key, value)
+        dict.__setitem__(self, key, value)
+        self._newest = key

@@ -10,6 +10,7 @@ its parent. Ancestors are walked when asked for: a cycle or a chain of thousands
 `entities`.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from .keys import EntityKey
@@ -35,8 +36,8 @@ class Sessions:
 
     def __init__(self, most: int = 100_000) -> None:
         self._most = most
-        self._sessions: dict[EntityKey, _Session] = {}
-        self._open: dict[EntityKey, dict[EntityKey, None]] = {}
+        self._sessions: OrderedDict[EntityKey, _Session] = OrderedDict()
+        self._open: OrderedDict[EntityKey, dict[EntityKey, None]] = OrderedDict()
 
     def open(self, session: EntityKey, identity: EntityKey | None, parent: EntityKey | None, at: int) -> None:
         """Takes that an identity signed in. A number that a host counts may come again: what ended is another's."""
@@ -47,7 +48,7 @@ class Sessions:
         if identity is not None:
             _add(self._open.setdefault(identity, {}), session, OPEN)
             if len(self._open) > self._most:
-                del self._open[next(iter(self._open))]
+                self._open.popitem(last=False)
 
     def assume(self, session: EntityKey, identity: EntityKey | None, parent: EntityKey | None, at: int) -> None:
         """Takes that a session, or an identity without one, opened this one."""

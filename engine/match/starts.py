@@ -2,7 +2,8 @@
 
 The counterpart of `Node.start`, which is the latest start. Asked by `trailing` and `evidence`, for chains that end with
 an absence, and of as many nodes as matches wait; so nothing is kept up for it but what makes the answer quick: where a
-group is `ordered`, later nodes reach no earlier starts, and the first node that is alive has the answer.
+group is `ordered`, later nodes reach no earlier starts, and the first node that is alive has the answer. Elsewhere the
+last answer still holds, and only the nodes that came since are looked at.
 """
 
 from bisect import bisect_left
@@ -32,12 +33,24 @@ def earliest(node: Node, horizon: int) -> int:
 
 def _earliest_among(group: Group, lo: int, hi: int, horizon: int) -> int:
     nodes, first = group.nodes, group.first
-    lo, hi = max(lo - first, 0), max(hi - first, 0)
+    # an event that comes late may not follow what is forgotten, though a node that it follows was asked about it
+    horizon = max(horizon, group.since)
     if group.ordered:
+        lo, hi = max(lo - first, 0), max(hi - first, 0)
         at = bisect_left(nodes, horizon, lo, hi, key=_start)
         return earliest(nodes[at], horizon) if at < hi else NEVER
+    at, place, found = first, NEVER, NEVER
+    if group.asked is not None:
+        since, begin, until, had, answer = group.asked
+        if since <= horizon <= answer and begin <= lo <= had and until <= hi:
+            at, place, found = max(until, first), had, answer
     # oldest first: what an endless repetition leads to itself by has its answer before it is asked again
-    return min([earliest(node, horizon) for node in nodes[:hi]][lo:], default=NEVER)
+    for index, node in enumerate(nodes[at - first : max(hi - first, 0)], at):
+        start = earliest(node, horizon)
+        if index >= lo and start <= found and start != NEVER:
+            place, found = index, start
+    group.asked = horizon, lo, hi, place, found
+    return found
 
 
 def _start(node: Node) -> int:

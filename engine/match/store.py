@@ -63,7 +63,12 @@ class Store:
     def expire(self, horizon: int) -> None:
         """Forget what began before a moment."""
         for number, groups in enumerate(self.groups):
-            dead = [place for place, group in groups.items() if group.is_dead(horizon)]
+            dead = []
+            for place, group in groups.items():
+                if group.peaks.nodes[0].start < horizon:  # every partial match here began before that
+                    dead.append(place)
+                elif group.times[0] < horizon:
+                    group.trim(horizon)
             for scope, key in dead:
                 del groups[scope, key]
                 for slots, table in self.indices[number]:
@@ -72,8 +77,6 @@ class Store:
                     del bucket[key]
                     if not bucket:
                         del table[place]
-            for group in groups.values():
-                group.trim(horizon)
 
 
 def _steps_upto(states: Sequence[State]) -> list[frozenset[int]]:

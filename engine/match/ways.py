@@ -134,6 +134,8 @@ class Way:
         """The values that a live key may have in its joined slots, for the event to join it."""
         if self.nobody is not None and self.nobody(event, reading) is not None:
             return ()
+        if len(self.offers) == 1:
+            return [(value,) for value in self.offers[0](event, reading) or ()]
         return wanted_values(self.joins, self.offers, event, reading)
 
     def holds(self, before: Key, event: Event, reading: Reading) -> bool:

@@ -1,8 +1,35 @@
-"""What the benchmarks measured in the field's own units, below their table."""
+"""Streams made once for all benchmarks, and what these measured in the field's own units, below their table."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from . import cloud, containers, linux, macos, windows
+from .streams import Stream, World, write
+
+WORLDS: dict[str, Callable[[], World]] = {
+    "Windows, everything": lambda: windows.Fleet(1),
+    "Windows, tuned": lambda: windows.Fleet(1, shares=windows.DENSE),
+    "Linux": lambda: linux.Fleet(1),
+    "macOS": lambda: macos.Fleet(1),
+    "containers": lambda: containers.Fleet(1),
+    "cloud": lambda: cloud.Account(1),
+}
+
+
+@pytest.fixture(scope="session")
+def stream(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stream]:
+    """The stream of a world, by its name."""
+    folder = tmp_path_factory.mktemp("streams")
+    made: dict[str, Stream] = {}
+
+    def of(name: str) -> Stream:
+        if name not in made:
+            made[name] = write(folder / f"{len(made)}.jsonl", WORLDS[name]())
+        return made[name]
+
+    return of
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -1,0 +1,182 @@
+"""The gate: of which sort a record is, and whether anybody needs it.
+
+    record ─ platform ─ keys ─ when ─ its sort ─ needed? ─ yes: the sort
+                                                   └────── no: nothing, or what it shows of its host's clock
+
+A record is needed for its kind; for its process, if that may be an app that a chain takes for open without a start; and
+for what it is the first to tell (`telling`). Gates of one format share their `Memory`, so a record is judged alike
+whichever decoder it comes from. Called by `normalise`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from chainrun.engine.event import Event, Origin
+from chainrun.engine.formats.envelope import Outside
+from chainrun.engine.formats.format import Format, Record
+from chainrun.engine.formats.rawpath import RawPath
+from chainrun.engine.formats.values import platform
+
+from .decode import Decoder
+from .demand import Demand
+from .kinds import complete, possible
+from .resolve import comparable, conversion, converted, recognition, slots, tests
+from .telling import Clocks, Few, FirstSights, Memory, tells_places
+
+OUTERMOST = Outside()
+NO_SORT = Record(title="", keys=())  # what is of no sort that the format knows
+
+_LONGEST_KEY = 512  # longer texts name no provider; a flood of them must not fill the memory
+
+# The fields that decide whether a record that may be an `open` or a `download` is one (`kinds.complete`).
+_DECIDABLE = frozenset({"open", "download"})
+_DECIDE = ("registry.path", "event.action", "file.origin_url", "file.origin_referrer_url")
+
+Asked = frozenset[frozenset[str]]  # an event is asked for that is of all the kinds of one of these
+
+
+class Sort(NamedTuple):
+    """A sort of record: the platform, and the place among the format's records; behind the last: of none of them."""
+
+    os: str
+    at: int
+
+
+class Gate:
+    """The gate of one format, on records of one decoder. `asked`: the kinds that are asked for of it; None: all."""
+
+    def __init__(
+        self,
+        format: Format,
+        decoder: Decoder,
+        wanted: frozenset[str] | None,
+        demand: Demand,
+        memory: Memory | None = None,
+    ) -> None:
+        self.format = format
+        self.decoder = decoder
+        self.wanted = wanted
+        self.demand = demand
+        self.asked = demand.kinds_from(format)
+        self.memory = memory or Memory()
+        self.matches = recognition(format, decoder)
+        paths: list[RawPath] = []
+        self._platform = slots(format.platform, "", paths)
+        self._said = decoder.reader(tuple(paths))
+        self._sorts: dict[str, _Sorts] = {}
+
+    def judge(self, record: Any, origin: Origin, outside: Outside = OUTERMOST) -> Sort | list[Event]:
+        """The sort of a record that is needed. What one yields that is not: no event, or one of no kind and without
+        fields, where it tells how far off its host's clock is."""
+        os = self.format.os
+        if self._platform:
+            values = self._said(record)
+            said = (platform(converted(convert, values[at])) for at, convert in self._platform)
+            os = next(filter(None, said), os)
+        sorts = self._sorts.get(os)
+        if sorts is None:
+            sorts = self._sorts[os] = _Sorts(msgspec.structs.replace(self.format, os=os), self)
+        return sorts.find(record).judge(record, origin, outside)
+
+
+def _is_asked(kinds: frozenset[str], asked: Asked) -> bool:
+    return any(one <= kinds for one in asked)
+
+
+class _Sorts:
+    """The sorts of record of one format, on one platform. Each is resolved when its first record comes, for a stream
+    holds few of all that there are (resolving every one took longer than most runs)."""
+
+    def __init__(self, format: Format, gate: Gate) -> None:
+        self._format = format
+        self._gate = gate
+        decoder = gate.decoder
+        self._keys = tuple(
+            tuple((decoder.getter(r.path), conversion(r, format.os)) for r in key) for key in format.keys
+        )
+        self._raw_key = decoder.reader(tuple(r.path for key in format.keys for r in key))
+        self._records = (*format.records, msgspec.structs.replace(NO_SORT, keys=(None,) * len(format.keys)))
+        self._resolved: dict[int, _Sort] = {}
+        self._by_raw_key: dict[tuple[Any, ...], tuple[_Sort, ...]] = {}
+
+    def find(self, record: Any) -> "_Sort":
+        raw = self._raw_key(record)
+        # With their types, because True and 1.0 are equal to 1.
+        raw_key = (*raw, *map(type, raw))
+        try:
+            sorts = self._by_raw_key[raw_key]
+        except (KeyError, TypeError):
+            sorts = self._look_up(record, raw_key)
+        for sort in sorts:
+            if sort.when is None or sort.when(sort.when_values(record)):
+                return sort
+        raise AssertionError("the last sort takes everything")
+
+    def _look_up(self, record: Any, raw_key: tuple[Any, ...]) -> tuple["_Sort", ...]:
+        """The sorts whose keys fit, kept by the raw values: there are a few hundred of them."""
+        key = tuple(_key(record, alternatives) for alternatives in self._keys)
+        sorts = tuple(
+            self._sort(at)
+            for at, sort in enumerate(self._records)
+            if all(values is None or text in values for values, text in zip(sort.keys, key, strict=True))
+        )
+        if all(map(_is_kept, raw_key[: len(raw_key) // 2])):
+            if len(self._by_raw_key) >= 4_096:
+                self._by_raw_key.clear()
+            self._by_raw_key[raw_key] = sorts
+        return sorts
+
+    def _sort(self, at: int) -> "_Sort":
+        if at not in self._resolved:
+            self._resolved[at] = _Sort(Sort(self._format.os, at), self._records[at], self._format, self._gate)
+        return self._resolved[at]
+
+
+def _key(record: Any, alternatives: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...]) -> str:
+    for get, convert in alternatives:
+        found = comparable(converted(convert, get(record)))
+        if found is not None:
+            return found
+    return ""
+
+
+def _is_kept(value: Any) -> bool:
+    return len(value) <= _LONGEST_KEY if type(value) is str else value is None or type(value) is int
+
+
+class _Sort:
+    """One sort of record: when a record is of it, and when it is needed."""
+
+    def __init__(self, sort: Sort, record: Record, format: Format, gate: Gate) -> None:
+        decoder = gate.decoder
+        self.sort = sort
+        paths: list[RawPath] = []
+        self.when = tests(record.when, format.os, paths) if record.when else None
+        self.when_values = decoder.reader(tuple(paths))
+
+        self._asked = gate.asked or frozenset()
+        self._kinds = record.kinds.union(*(also.kinds for also in record.also))
+        may = _is_asked(possible(self._kinds | record.may), self._asked)
+        self._is_needed = (
+            gate.asked is None
+            or _is_asked(possible(self._kinds), gate.asked)
+            or (may and not record.may <= _DECIDABLE)
+            # one of many elements may be
+            or (bool(record.each) and (may or bool(gate.demand.apps) or tells_places(record, format)))
+        )
+        self._decide = Few(_DECIDE, record, format, decoder) if may and not self._is_needed else None
+        self._sights = self._clocks = None
+        if not (self._is_needed or record.each):
+            self._sights = FirstSights(record, format, decoder, gate.wanted, gate.demand.apps, gate.memory)
+        if not self._is_needed and format.local and format.written and record.time:
+            self._clocks = Clocks(record, format, decoder, gate.memory)
+
+    def judge(self, record: Any, origin: Origin, outside: Outside) -> Sort | list[Event]:
+        if self._is_needed:
+            return self.sort
+        if self._decide is not None and _is_asked(complete(self._kinds, self._decide(record)), self._asked):
+            return self.sort
+        if self._sights is not None and self._sights.is_one(record, outside):
+            return self.sort
+        return self._clocks.measured(record, origin) if self._clocks is not None else []

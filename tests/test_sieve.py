@@ -1,0 +1,292 @@
+"""The sieve changes nothing but time: line by line, and for whole runs; and what nobody asks for changes no alert."""
+
+import io
+import json
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from chainrun.engine.chains import load_all
+from chainrun.engine.engine import Engine
+from chainrun.engine.event import Event, Origin
+from chainrun.engine.formats import load_formats
+from chainrun.engine.intake.demand import EVERYTHING, Demand, of_kinds
+from chainrun.engine.intake.normalise import Normaliser, Rejected
+from chainrun.engine.report.phrase import FIELDS as SHOWN
+from chainrun.engine.report.summary import to_summary
+from chainrun.engine.run import Options, Run
+
+ROOT = Path(__file__).parent.parent
+ANALYTICS = sorted((ROOT / "analytics").glob("*.chain"))
+SAMPLES = {p.parent.name: p.read_bytes().splitlines() for p in sorted(ROOT.glob("tests/formats/*/raw.jsonl"))}
+AT = Origin("x", 1, 0)
+
+
+# -- what may become of a line ----------------------------------------
+
+Mutation = Callable[[random.Random, bytes], bytes]
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+
+
+def escaped(r: random.Random, line: bytes) -> bytes:
+    """Letters and digits of keys and values as `\\u00XX`, which is the same JSON."""
+
+    def some(found: re.Match[bytes]) -> bytes:
+        if r.random() < 0.7:
+            return found[0]
+        parts = re.findall(rb"\\u[0-9a-fA-F]{4}|\\.|.", found[0][1:-1], re.DOTALL)
+        return b'"%s"' % b"".join(b"\\u%04x" % p[0] if p.isalnum() and r.random() < 0.3 else p for p in parts)
+
+    return _STRING.sub(some, line)
+
+
+def remade(change: Callable[[random.Random, Any], Any]) -> Mutation:
+    def mutate(r: random.Random, line: bytes) -> bytes:
+        try:
+            record = change(r, json.loads(line))
+        except (ValueError, RecursionError):
+            return line
+        between = r.choice([(",", ":"), (", ", ": "), (" ,\t", " :  ")])
+        return json.dumps(record, separators=between, ensure_ascii=r.random() < 0.5).encode("utf-8", "surrogatepass")
+
+    return mutate
+
+
+def spaced(r: random.Random, record: Any) -> Any:
+    return record
+
+
+def turned(r: random.Random, record: Any) -> Any:
+    if isinstance(record, dict):
+        keys = list(record)
+        r.shuffle(keys)
+        return {key: turned(r, record[key]) for key in keys}
+    return record
+
+
+ODD = [
+    None,
+    True,
+    1,
+    1.0,
+    "1",
+    "",
+    "-",
+    3,
+    4688,
+    "4688",
+    [],
+    [1],
+    {},
+    {"#text": 1},
+    "x" * 600,
+    2**70,
+    "\udc00",
+    "é\u2028",
+]
+
+
+def places(record: Any) -> list[dict[str, Any]]:
+    """All objects of a record that hold something."""
+    if isinstance(record, list):
+        return [place for item in record for place in places(item)]
+    if not isinstance(record, dict) or not record:
+        return []
+    return [record, *(place for value in record.values() for place in places(value))]
+
+
+def changed(r: random.Random, record: Any) -> Any:
+    """Another value, or none, at some keys."""
+    for _ in range(r.randint(1, 4)):
+        if found := places(record):
+            place = r.choice(found)
+            key = r.choice(list(place))
+            if r.random() < 0.3:
+                del place[key]
+            else:
+                place[key] = r.choice([*ODD, *place.values()])
+    return record
+
+
+def nested(r: random.Random, record: Any) -> Any:
+    """What is at the top, deeper down as well; or deeper down only."""
+    key = r.choice(["x", "data", "event", "winlog", "process", "message", "log", "_source", "body"])
+    if isinstance(record, dict) and r.random() < 0.5:
+        return {**record, key: record}
+    return {key: record if r.random() < 0.5 else json.dumps(record)}
+
+
+def crossed(r: random.Random, record: Any) -> Any:
+    """With keys of another format's record, before or behind its own."""
+    other = json.loads(r.choice(r.choice(list(SAMPLES.values()))))
+    if not (isinstance(record, dict) and isinstance(other, dict) and other):
+        return record
+    some = {key: other[key] for key in r.sample(list(other), r.randint(1, len(other)))}
+    return {**some, **record} if r.random() < 0.5 else {**record, **some}
+
+
+def doubled(r: random.Random, line: bytes) -> bytes:
+    """One of the outermost keys twice: the last one counts."""
+    try:
+        record = json.loads(line)
+        key = r.choice(list(record))
+    except (ValueError, IndexError, KeyError, TypeError, RecursionError):
+        return line
+    other = json.dumps({key: r.choice([*ODD, *record.values()])})[1:-1].encode()
+    body = line.strip()
+    if not body.startswith(b"{") or not body.endswith(b"}"):
+        return line
+    return b"{%s,%s" % (other, body[1:]) if r.random() < 0.5 else b"%s,%s}" % (body[:-1], other)
+
+
+def cut(r: random.Random, line: bytes) -> bytes:
+    return line[: r.randint(0, len(line))]
+
+
+def broken(r: random.Random, line: bytes) -> bytes:
+    at = r.randint(0, len(line))
+    return line[:at] + r.choice([b"\xff", b"\x00", b"}", b'"', b"\\", b",", b"\n", b"{", b"\xc3", b"NaN"]) + line[at:]
+
+
+def heavy(r: random.Random, line: bytes) -> bytes:
+    """With something that one decoder takes and another may not, where nobody reads it or somebody does."""
+    depth = r.choice([100, 600, 2_000])
+    deep = b"[" * depth + b"]" * depth
+    values = [b"1e999", b"9" * 5_000, deep, b"[1e999,%s]" % deep, rb'"\ud800"', rb'"\udfff x"', b'"\xed\xa0\x80"']
+    key = r.choice([b"x", b"EventID", b"Message", b"CommandLine", b"ts", b"time", b"args", b"event", b"process"])
+    return line.replace(b"{", b'{"%s":%s,' % (key, r.choice(values)), 1)
+
+
+def wrapped(r: random.Random, line: bytes) -> bytes:
+    if r.random() < 0.5:
+        return b"<14>Mar  5 09:00:00 box tag: " + line
+    text = line.decode("utf-8", "replace")
+    return json.dumps({"log": text, "time": "2024-03-05T09:00:00Z", "hostname": "b"}).encode()
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    escaped,
+    *map(remade, (spaced, turned, changed, nested, crossed)),
+    doubled,
+    cut,
+    broken,
+    heavy,
+    wrapped,
+    lambda r, line: line + b"\r",
+    lambda r, line: b"\xef\xbb\xbf" + line,
+)
+
+
+def stream(seed: int, count: int) -> list[bytes]:
+    """Lines of a few formats in turns, most of them mutated, many seen before."""
+    r = random.Random(seed)
+    lines: list[bytes] = []
+    while len(lines) < count:
+        samples = [line for name in r.sample(list(SAMPLES), r.randint(1, 4)) for line in SAMPLES[name]]
+        for _ in range(r.randint(5, 60)):
+            line = r.choice(samples)
+            for _ in range(r.choice([0, 1, 1, 2, 3])):
+                line = r.choice(MUTATIONS)(r, line)
+            lines.append(line.replace(b"\n", b" "))
+    return lines
+
+
+# -- line by line ----------------------------------------
+
+
+def shown(result: list[Event] | Rejected) -> Any:
+    if isinstance(result, Rejected):
+        return result.cause
+    names = ("time", "kinds", "host", "os", "format", "sequence", "raw", "clock", "measures", "finer")
+    return [[*(getattr(event, name) for name in names), list(event.fields.items())] for event in result]
+
+
+def asked(path: Path) -> tuple[frozenset[str], Demand]:
+    engine = Engine(load_all([path]))
+    return engine.fields | SHOWN, engine.demand
+
+
+DEMANDS: dict[str, Callable[[], tuple[frozenset[str] | None, Demand]]] = {
+    "everything": lambda: (None, EVERYTHING),
+    "starts": lambda: (frozenset(), of_kinds("spawn", "exit")),
+    "clicks": lambda: (frozenset(), of_kinds("open", "download", "crash")),
+    **{path.stem: (lambda path=path: asked(path)) for path in ANALYTICS},  # type: ignore[misc]
+}
+
+
+@pytest.mark.parametrize("name", DEMANDS)
+def test_a_line_yields_the_same_with_the_sieve_and_without(name: str) -> None:
+    """However it is spelled, broken or mixed with others, and whatever came before it."""
+    wanted, demand = DEMANDS[name]()
+    formats = load_formats()
+    with_sieve, without = Normaliser(formats, wanted, demand), Normaliser(formats, wanted, demand, sieve=False)
+    for line in stream(seed=len(name), count=2_000):
+        assert shown(with_sieve.normalise(line, AT)) == shown(without.normalise(line, AT)), line[:500]
+
+
+def test_what_is_of_the_expected_format_is_not_decoded_as_any_other() -> None:
+    """Else the sieve would be exact, and of no use."""
+    formats = load_formats()
+    places = {format.name: at for at, format in enumerate(formats)}
+    for name, lines in SAMPLES.items():
+        normaliser = Normaliser(formats)
+        assert normaliser._sieve is not None
+        normaliser._sieve.expect(places[name])
+        taken = [normaliser._sieve.find(line) is not None for line in lines]
+        assert taken.count(True) >= len(taken) * 0.8 or name in INSIDE, f"{name}: {taken}"
+
+
+# Their records stand in others'.
+INSIDE = {"azure-flow", "evtx-envelope", "sysmon-linux"}
+
+
+# -- whole runs ----------------------------------------
+
+
+def outcome(run: Run) -> tuple[list[bytes], str]:
+    alerts = [msgspec.json.encode(alert) for alert in run]
+    return alerts, to_summary(run.tally, run.funnels)
+
+
+@pytest.mark.parametrize("path", ANALYTICS, ids=lambda p: p.stem)
+def test_a_run_over_broken_telemetry_is_the_same(path: Path, tmp_path: Path) -> None:
+    """The alerts and the summary, of files and of a pipe."""
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b"\n".join(stream(seed=7, count=800)))
+    analytics = load_all([path])
+    of_file = [outcome(Run(analytics, [str(file)], Options(sieve=sieve))) for sieve in (True, False)]
+    assert of_file[0] == of_file[1]
+    of_pipe = [
+        outcome(Run(analytics, ["-"], Options(sieve=sieve), stdin=io.BytesIO(file.read_bytes())))
+        for sieve in (True, False)
+    ]
+    assert of_pipe[0] == of_pipe[1]
+    tally = Run(analytics, [str(file)], Options()).tally
+    assert tally.lines == tally.recorded + tally.blank + tally.bad_lines
+
+
+WHOLE = Options(whole=True, sieve=False)
+
+
+@pytest.mark.parametrize("path", ANALYTICS, ids=lambda p: p.stem)
+def test_what_nobody_asks_for_changes_no_alert(path: Path) -> None:
+    analytics = load_all([path])
+    for file in sorted(ROOT.glob("examples/*/events.jsonl")):
+        assert outcome(Run(analytics, [str(file)]))[0] == outcome(Run(analytics, [str(file)], WHOLE))[0], file
+
+
+@pytest.mark.parametrize("path", ANALYTICS, ids=lambda p: p.stem)
+def test_real_telemetry_gives_the_same_alerts_in_all_ways(path: Path, shared_data: Path) -> None:
+    """With the sieve, without, and with every event that there is."""
+    analytics = load_all([path])
+    platform = {"an0994": "macos", "an1314": "windows", "an1315": "linux", "an1316": "macos", "an1317": "container"}
+    folder = shared_data / platform.get(path.stem, "cloud")
+    files = [p for p in sorted(folder.rglob("*.jsonl*")) if 20_000 < p.stat().st_size < 400_000][:12]
+    for file in files:
+        one, other = (outcome(Run(analytics, [str(file)], Options(sieve=sieve))) for sieve in (True, False))
+        assert one == other, file
+        assert one[0] == outcome(Run(analytics, [str(file)], WHOLE))[0], file
