@@ -1,4 +1,5 @@
-"""The garbage collector, told what kind of program this is: one that holds a great many objects, and hardly ever cycles.
+"""The garbage collector, told what kind of program this is: one that holds a great many objects, and hardly ever
+cycles.
 
 By its own measure it would walk all partial matches over and over (with fifty chains a third of the time). What the
 product's own data refer to is freed without it. Called by `run`, and by the benchmarks, never by the library, which is

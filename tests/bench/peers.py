@@ -76,7 +76,7 @@ def msgspec_every_line(file: Path) -> int:
 # other spellings of a path, and tells of all at the end.
 SQL = r"""
 with recursive event as materialized (
-  select Hostname host, EventID id, UtcTime::timestamp at, ProcessGuid guid, lower(Image) image,
+  select Hostname host, EventID id, UtcTime::timestamp moment, ProcessGuid guid, lower(Image) image,
          ParentProcessGuid parent, lower(ParentImage) parent_image, lower(TargetFilename) file
   from read_json('{file}', format = 'newline_delimited', columns = {columns}) where EventID in (1, 3, 11, 22)
 ),
@@ -84,33 +84,33 @@ app as (
   select * from event where id = 1 and parent_image <> image
     and regexp_matches(image, '\\(winword|excel|powerpnt|acrord32|chrome|msedge|firefox|7zfm|winrar|explorer)\.exe$')
 ),
-drop as (
+written as (
   select * from event where id = 11
     and regexp_matches(file, '^.:\\users\\[^\\]+\\(downloads|appdata\\local\\temp|appdata\\roaming)\\')
     and not regexp_matches(file, 'appdata\\roaming\\microsoft\\windows\\recent\\')
 ),
 began as (
-  select c.host, c.guid, c.at, a.at as opened, 'lolbin' as chain
+  select c.host, c.guid, c.moment, a.moment as opened, 'lolbin' as chain
   from app a
-  join drop d on d.host = a.host and d.guid = a.guid and d.at >= a.at
-  join event c on c.id = 1 and c.host = a.host and c.parent = a.guid and c.at >= d.at
+  join written d on d.host = a.host and d.guid = a.guid and d.moment >= a.moment
+  join event c on c.id = 1 and c.host = a.host and c.parent = a.guid and c.moment >= d.moment
   where regexp_matches(c.image, '\\(powershell|cmd|wscript|cscript|mshta|rundll32|regsvr32|msiexec|curl|tar)\.exe$')
   union
-  select c.host, c.guid, c.at, a.at, 'dropped'
+  select c.host, c.guid, c.moment, a.moment, 'dropped'
   from app a
-  join drop d on d.host = a.host and d.at >= a.at
-  join event c on c.id = 1 and c.host = a.host and c.image = d.file and c.at >= d.at
+  join written d on d.host = a.host and d.moment >= a.moment
+  join event c on c.id = 1 and c.host = a.host and c.image = d.file and c.moment >= d.moment
   where regexp_matches(c.parent_image, '\\(winword|excel|powerpnt|chrome|msedge|firefox|7zfm|winrar|explorer)\.exe$')
 ),
 lineage as (
-  select host, guid, at, opened, chain, guid as root from began
+  select host, guid, moment, opened, chain, guid as root from began
   union
-  select e.host, e.guid, l.at, l.opened, l.chain, l.root
+  select e.host, e.guid, l.moment, l.opened, l.chain, l.root
   from lineage l join event e on e.id = 1 and e.host = l.host and e.parent = l.guid
 )
-select l.chain, l.host, min(e.at) from lineage l
+select l.chain, l.host, min(e.moment) from lineage l
 join event e on e.id in (3, 22) and e.host = l.host and e.guid = l.guid
-  and e.at >= l.at and e.at <= l.opened + interval 15 minutes
+  and e.moment >= l.moment and e.moment <= l.opened + interval 15 minutes
 group by l.chain, l.host, l.root
 """
 
