@@ -505,7 +505,7 @@ def test_a_terminated_run_ends_in_order_whatever_it_waits_for(here: Path, words:
     assert child.stdin is not None and child.stderr is not None
     child.stdin.write(b"\x1f\x8b")
     child.stdin.flush()
-    time.sleep(4)  # nothing tells that it has begun to wait
+    time.sleep(10)  # nothing tells that it has begun to wait
     child.send_signal(signal.SIGTERM)
     assert child.wait(timeout=30) == Exit.OK  # with its standard input still open
     assert b"0 lines of 1 input" in child.stderr.read()

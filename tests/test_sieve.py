@@ -214,7 +214,7 @@ DEMANDS: dict[str, Callable[[], tuple[frozenset[str] | None, Demand]]] = {
     "everything": lambda: (None, EVERYTHING),
     "starts": lambda: (frozenset(), of_kinds("spawn", "exit")),
     "clicks": lambda: (frozenset(), of_kinds("open", "download", "crash")),
-    **{path.stem: (lambda path=path: asked(path)) for path in ANALYTICS},  # type: ignore[misc]
+    **{path.stem: (lambda path=path: asked(path)) for path in ANALYTICS[1::2]},  # type: ignore[misc]
 }
 
 
@@ -224,7 +224,7 @@ def test_a_line_yields_the_same_with_the_sieve_and_without(name: str) -> None:
     wanted, demand = DEMANDS[name]()
     formats = load_formats()
     with_sieve, without = Normaliser(formats, wanted, demand), Normaliser(formats, wanted, demand, sieve=False)
-    for line in stream(seed=len(name), count=2_000):
+    for line in stream(seed=len(name), count=1_000):
         assert shown(with_sieve.normalise(line, AT)) == shown(without.normalise(line, AT)), line[:500]
 
 
@@ -232,9 +232,9 @@ def test_what_is_of_the_expected_format_is_not_decoded_as_any_other() -> None:
     """Else the sieve would be exact, and of no use."""
     formats = load_formats()
     places = {format.name: at for at, format in enumerate(formats)}
+    normaliser = Normaliser(formats)
+    assert normaliser._sieve is not None
     for name, lines in SAMPLES.items():
-        normaliser = Normaliser(formats)
-        assert normaliser._sieve is not None
         normaliser._sieve.expect(places[name])
         taken = [normaliser._sieve.find(line) is not None for line in lines]
         assert taken.count(True) >= len(taken) * 0.8 or name in INSIDE, f"{name}: {taken}"
@@ -254,39 +254,38 @@ def outcome(run: Run) -> tuple[list[bytes], str]:
 
 @pytest.mark.parametrize("path", ANALYTICS, ids=lambda p: p.stem)
 def test_a_run_over_broken_telemetry_is_the_same(path: Path, tmp_path: Path) -> None:
-    """The alerts and the summary, of files and of a pipe."""
+    """The alerts and the summary, of files and of a pipe, of every event or only what the chain asks for."""
     file = tmp_path / "events.jsonl"
-    file.write_bytes(b"\n".join(stream(seed=7, count=800)))
+    file.write_bytes(b"\n".join(stream(seed=7, count=300)))
     analytics = load_all([path])
-    of_file = [outcome(Run(analytics, [str(file)], Options(sieve=sieve))) for sieve in (True, False)]
-    assert of_file[0] == of_file[1]
-    of_pipe = [
-        outcome(Run(analytics, ["-"], Options(sieve=sieve), stdin=io.BytesIO(file.read_bytes())))
-        for sieve in (True, False)
-    ]
-    assert of_pipe[0] == of_pipe[1]
-    tally = Run(analytics, [str(file)], Options()).tally
-    assert tally.lines == tally.recorded + tally.blank + tally.bad_lines
-
-
-WHOLE = Options(whole=True, sieve=False)
+    for whole in (True, False):
+        for name in (str(file), "-"):
+            options = [Options(whole=whole, sieve=sieve) for sieve in (True, False)]
+            runs = [Run(analytics, [name], one, stdin=io.BytesIO(file.read_bytes())) for one in options]
+            assert outcome(runs[0]) == outcome(runs[1])
+            tally = runs[0].tally
+            assert tally.lines == tally.recorded + tally.blank + tally.bad_lines > 250
 
 
 @pytest.mark.parametrize("path", ANALYTICS, ids=lambda p: p.stem)
 def test_what_nobody_asks_for_changes_no_alert(path: Path) -> None:
     analytics = load_all([path])
     for file in sorted(ROOT.glob("examples/*/events.jsonl")):
-        assert outcome(Run(analytics, [str(file)]))[0] == outcome(Run(analytics, [str(file)], WHOLE))[0], file
+        asked, every = (outcome(Run(analytics, [str(file)], Options(whole=whole)))[0] for whole in (False, True))
+        assert asked == every, file
 
 
 @pytest.mark.parametrize("path", ANALYTICS, ids=lambda p: p.stem)
 def test_real_telemetry_gives_the_same_alerts_in_all_ways(path: Path, shared_data: Path) -> None:
-    """With the sieve, without, and with every event that there is."""
+    """With the sieve and without, every event that there is or only what the chains ask for."""
     analytics = load_all([path])
     platform = {"an0994": "macos", "an1314": "windows", "an1315": "linux", "an1316": "macos", "an1317": "container"}
     folder = shared_data / platform.get(path.stem, "cloud")
-    files = [p for p in sorted(folder.rglob("*.jsonl*")) if 20_000 < p.stat().st_size < 400_000][:12]
+    files = [p for p in sorted(folder.rglob("*.jsonl*")) if 20_000 < p.stat().st_size < 200_000][:4]
     for file in files:
-        one, other = (outcome(Run(analytics, [str(file)], Options(sieve=sieve))) for sieve in (True, False))
-        assert one == other, file
-        assert one[0] == outcome(Run(analytics, [str(file)], WHOLE))[0], file
+        every, asked = (
+            [outcome(Run(analytics, [str(file)], Options(whole=whole, sieve=sieve))) for sieve in (True, False)]
+            for whole in (True, False)
+        )
+        assert every[0] == every[1] and asked[0] == asked[1], file
+        assert every[0][0] == asked[0][0], file

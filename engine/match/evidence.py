@@ -157,8 +157,10 @@ class _Walk:
             self.trails.solve()
 
     def tightest(self, last: list[Node]) -> Trail | None:
-        """The tightest of the matches that end in these nodes, if there is any."""
-        return by_latest(max(last, key=Node.path)) if self.trails is None else self.trails.best(last)
+        """The tightest of the matches that end in these nodes; where the logs have forgotten what began at the start
+        that counts, of what is left of them."""
+        best = self.trails.best(last) if self.trails is not None else None
+        return best if best is not None else by_latest(max(last, key=Node.path))
 
     def _record(self, event: Event, number: int) -> None:
         self.events.setdefault(number, {})[event.order] = event

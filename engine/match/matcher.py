@@ -19,7 +19,7 @@ from .digests import digested
 from .entities import NEEDS, Entities
 from .exclusions import applies
 from .fields import OPAQUE, hashable
-from .groups import Group, Interval, Node, Path
+from .groups import Group, Interval, Node
 from .ledger import Seen
 from .novelty import Novelty
 from .readings import Reading, Readings, StepTest
@@ -176,7 +176,9 @@ class Matcher:
             if not nodes:
                 continue
             # of two nodes of one event the tighter one goes last: the group takes the newest of equals for the best
-            for (key, _, _), node in sorted(nodes.items(), key=_tightness) if len(nodes) > 1 else nodes.items():
+            for (key, _, _), node in (
+                sorted(nodes.items(), key=lambda n: n[1].path()) if len(nodes) > 1 else nodes.items()
+            ):
                 linked.add(node.step.number)
                 if state.trailing:
                     self.deadlines.wait(state, key, node, scope)
@@ -426,10 +428,6 @@ def _scope_part(field: str, entities: Entities) -> Callable[[Event], Hashable | 
 
 
 _NONE: dict[Key, Group] = {}
-
-
-def _tightness(item: tuple[tuple[Key, int, bool], Node]) -> Path:
-    return item[1].path()
 
 
 def _final_tests(when: Expression | str, states: Sequence[State], novelty: Novelty) -> list[Test | None]:

@@ -67,7 +67,7 @@ class Store:
             for place, group in groups.items():
                 if group.peaks.nodes[0].start < horizon:  # every partial match here began before that
                     dead.append(place)
-                elif group.times[0] < horizon:
+                else:
                     group.trim(horizon)
             for scope, key in dead:
                 del groups[scope, key]
