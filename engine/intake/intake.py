@@ -235,20 +235,19 @@ class Intake:
                 self._on_bad(text or b"", origin, cause)
             return []
         tally.recorded += 1
-        if not result:
-            tally.silent += 1
-            return result
-        passing = [event for event in result if not _only_measures(event)]
-        if not passing:
-            tally.silent += 1
+        passing = []
         for event in result:
             if not event.host and not _is_told_by_others(event):
                 event.host = self._default_host(input.name)
             if self.is_stream:
                 self._addresses.learn(event)
                 self._containers.learn(event)
-            if event.measures is not None and not self.is_stream:
+            elif event.measures is not None:
                 self._clock.learn(event)
+            if not _only_measures(event):
+                passing.append(event)
+        if not passing:
+            tally.silent += 1
         return result if self.is_stream else passing  # on a pipe, `Hold` measures
 
     def _host_of(self, event: Event) -> str:

@@ -29,12 +29,12 @@ class Splitter:
 
     def feed(self, chunk: bytes) -> Iterator[Line]:
         """The lines that end in this chunk. Must be run to its end before the next chunk."""
-        end = chunk.rfind(b"\n")
-        if end < 0:
-            self._hold(chunk)
-            return
         # Cutting a whole chunk in C and walking the pieces is about three times as fast as a `find` for each line.
-        pieces = chunk[:end].split(b"\n")
+        pieces = chunk.split(b"\n")
+        rest = pieces.pop()
+        if not pieces:
+            self._hold(rest)
+            return
         if self._length or (self._number == 0 and pieces[0].startswith(BYTE_ORDER_MARK)):
             yield self._held_line(pieces[0])
             pieces = pieces[1:]
@@ -50,7 +50,7 @@ class Splitter:
                 yield number, offset, piece
             offset += size + 1
         self._number, self._offset = number, offset
-        self._hold(chunk[end + 1 :])
+        self._hold(rest)
 
     def end(self) -> Iterator[Line]:
         """The last line, where the text does not end with a line break."""

@@ -64,9 +64,14 @@ def slots(readings: Readings, os: str, paths: list[RawPath]) -> Slots:
 
 def first(places: Slots, values: tuple[Any, ...]) -> Any:
     for at, convert in places:
-        found = converted(convert, values[at])
-        if found is not None:
-            return found
+        value = values[at]
+        if value is not None:
+            try:
+                found = convert(value)
+            except UNUSABLE:
+                continue
+            if found is not None:
+                return found
     return None
 
 

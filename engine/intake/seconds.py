@@ -26,16 +26,15 @@ class WholeSeconds:
     def take(self, event: Event) -> list[Event]:
         """The events that go on, now that this one has come."""
         passed = self._release(event.time - SECOND)
-        key = event.host, event.fields.get("process.pid")
         self._queue.append(event)
         if "spawn" in event.kinds:
-            for early in list(self._cut.pop(key, {}).values())[-CANDIDATES:]:
+            for early in list(self._cut.pop(_key(event), {}).values())[-CANDIDATES:]:
                 if _may_be_one(early, event):
                     self._gone.add(id(early))
                     early.time = event.time
                     self._queue.append(early)
-        elif event.time % SECOND == 0 and key[1] is not None:
-            self._cut.setdefault(key, {})[id(event)] = event
+        elif event.time % SECOND == 0 and "process.pid" in event.fields:
+            self._cut.setdefault(_key(event), {})[id(event)] = event
         return passed
 
     def end(self) -> list[Event]:
@@ -54,11 +53,16 @@ class WholeSeconds:
             if until is not None and event.time > until:
                 break
             passed.append(queue.popleft())
-            key = event.host, event.fields.get("process.pid")
-            cut = self._cut.get(key)
-            if cut is not None and cut.pop(id(event), None) is not None and not cut:
-                del self._cut[key]
+            if self._cut:
+                key = _key(event)
+                cut = self._cut.get(key)
+                if cut is not None and cut.pop(id(event), None) is not None and not cut:
+                    del self._cut[key]
         return passed
+
+
+def _key(event: Event) -> tuple[str, object]:
+    return event.host, event.fields.get("process.pid")
 
 
 def _may_be_one(event: Event, start: Event) -> bool:

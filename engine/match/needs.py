@@ -64,6 +64,11 @@ def look_backs(tested: Expression | Pattern) -> Iterator[int]:
     return (part.look_back for part in _walk(tested) if isinstance(part, New))
 
 
+def has_calls(tested: Expression | Pattern) -> bool:
+    """Whether a word of it may name arguments besides a program."""
+    return any(map(is_call, _words(tested)))
+
+
 def _own_fields(tested: Expression | Pattern) -> Iterator[str]:
     for part in _walk(tested):
         match part:
@@ -93,9 +98,8 @@ def _captured_fields(tested: Expression | Pattern) -> Iterator[tuple[str, str]]:
 def _neighbours(field: str, right: Expression | Pattern) -> Iterator[str]:
     """What else is read of a program when one of its fields is compared: a word may name a path, or arguments."""
     root, _, attribute = field.rpartition(".")
-    words = _words(right)
-    calls = any(map(is_call, words))
-    if attribute == "name" and (calls or any(map(is_path, words))):
+    calls = has_calls(right)
+    if attribute == "name" and (calls or any(map(is_path, _words(right)))):
         yield f"{root}.executable"
     if calls:
         yield f"{root}.args"

@@ -14,11 +14,12 @@ from chainrun.dsl.types import Entity
 
 from ..event import Event
 from ..process import Process
-from .conditions import Test, compile_condition, members, needs, reads
+from .conditions import Test, compile_condition, members, reads
 from .entities import Entities
 from .exclusions import applies
 from .fields import Reader, Rename, Slots, hashable, no_captures, reader, unchanged
 from .known import HOST
+from .needs import has_calls
 from .novelty import Novelty
 from .raw import read_raw
 from .words import compile_pattern
@@ -186,15 +187,12 @@ def _exclusions(step: Step, rename: Rename, novelty: Novelty) -> list[tuple[mode
     ]
 
 
-_NAMES = {"process.name", "process.executable"}
-
-
 def _apps(step: Step, rename: Rename) -> Iterator[Test]:
     """The tests of an `open` step that ask for the names of the app, and for nothing else."""
     for part in step.parts:
         for argument in part.arguments:
             target, pattern = argument.target, argument.pattern
-            if target.field == "process" and not reads(pattern) and needs(pattern, target) <= _NAMES:
+            if target.field == "process" and not reads(pattern) and not has_calls(pattern):
                 yield compile_pattern(pattern, target, rename=rename)
 
 

@@ -4,8 +4,11 @@ Every sink and every message passes what it did not write itself through here. W
 values are in the JSON, where `escape_json` writes the same characters as JSON's own escapes.
 """
 
+import re
+
 from chainrun.dsl.visible import is_visible
 
+_UNUSUAL = re.compile("[^ -~]")  # characters that are not seen to be visible at once
 _NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -37,9 +40,7 @@ def excerpt(value: object, limit: int) -> str:
 
 def escape_json(line: str) -> str:
     """A line of JSON that says the same and holds no character that a terminal could take for an order."""
-    if line.isascii() and line.isprintable():
-        return line
-    return "".join(c if is_visible(c) else _json_code(c) for c in line)
+    return _UNUSUAL.sub(lambda found: found[0] if is_visible(found[0]) else _json_code(found[0]), line)
 
 
 def _code(character: str) -> str:
