@@ -47,8 +47,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     inventory       a file of hosts' addresses
     telemetry       names of the formats that may be read; none: all
     telemetry_files format files of one's own, tried before the shipped ones
-    whole           events that can matter to no chain are taken too. Without it they are left out before they are made,
-                    which is quicker, and exact where records come in the order of their times
+    whole           events that can matter to no chain are taken too. Without it they are left out before they are made:
+                    quicker, and not proven to find the same, since that is judged in the order of arrival
     sieve           lines are decoded as of the format that is expected, first; without it the same, but slower
     """
 

@@ -5,7 +5,6 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from heapq import heapify
 
 import msgspec
 from chainrun.dsl.model import LEVELS, Analytic, Exclusion
@@ -108,27 +107,13 @@ class Running:
 
     def due(self, now: int, host: str | None = None) -> Iterator[Raised]:
         """The alerts that wait for nothing but a time before `now`: of absences, and second editions. With a `host`:
-        whose absences alone, since nobody else has seen this time."""
-        if host is not None:
-            yield from self._due_on(host, now)
+        its own absences alone, since nobody else has seen this time."""
+        if host is not None and self.automaton.chain.scope != ("host",):
             return
-        for at, completions in self.matcher.due(now):
+        for at, completions in self.matcher.due(now, host):
             yield from self._take(at, completions)
-        if self.closing:
+        if host is None and self.closing:
             yield from self.close(now)
-
-    def _due_on(self, host: str, now: int) -> Iterator[Raised]:
-        """The absences of one host that are over by its own time. A handful of events at the very end ask."""
-        if self.automaton.chain.scope != ("host",):
-            return
-        deadlines = self.matcher.deadlines
-        others = [waiting for waiting in deadlines.queue if waiting[2].node.event.host != host]
-        deadlines.queue = [waiting for waiting in deadlines.queue if waiting[2].node.event.host == host]
-        heapify(deadlines.queue)
-        for at, completions in self.matcher.due(now):
-            yield from self._take(at, completions)
-        deadlines.queue += others
-        heapify(deadlines.queue)
 
     def expire(self, now: int) -> None:
         """Forget what no window reaches any more, where it is time to. `now`: what is past for certain."""

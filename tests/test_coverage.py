@@ -158,6 +158,13 @@ def test_of_alternatives_one_is_enough_and_what_is_optional_makes_nothing_blind(
         assert found["chains"][0]["verdict"] != "blind", text
 
 
+def test_an_optional_step_at_the_end_is_counted_too(covered) -> None:
+    found, code = covered(WHOLE, "open({ word }) -> write -> spawn? within 10m")
+    step = found["chains"][0]["steps"][2]
+    assert (step["role"], step["verdict"], step["satisfied"], step["joinable"]) == ("optional", "visible", 2, 2)
+    assert code == 0
+
+
 def test_what_must_not_happen_and_cannot_be_seen_is_said(covered) -> None:
     found, _ = covered(WHOLE, "open({ word }) -> write -> !load -> egress within 5m")
     (chain,) = found["chains"]

@@ -25,7 +25,7 @@ from .decode import MALFORMED, NOT_OBJECT, NOT_UTF8, TOO_DEEP, DecodeError, Deco
 from .demand import EVERYTHING, Demand
 from .gate import NO_SORT, OUTERMOST, Gate, Sort
 from .kinds import complete
-from .resolve import UNUSABLE, extraction, first, first_text, slots, tests
+from .resolve import extraction, filled, first, first_text, slots, tests
 from .sieve import Sieve
 from .telling import Memory
 
@@ -254,18 +254,7 @@ class _RecordPlan:
         elif written is not None and self.format.local:
             measures = time - written
 
-        fields: dict[str, Any] = {}
-        for (name, convert), value in zip(self._entries, values[self._ends :], strict=False):
-            if value is not None and name not in fields:
-                try:
-                    value = convert(value)
-                except UNUSABLE:
-                    continue
-                if value is not None:
-                    fields[name] = value
-        for name, value in self._constants.items():
-            fields.setdefault(name, value)
-
+        fields = filled(self._entries, values[self._ends :], self._constants)
         computer = first_text(self._computer, values)
         if not computer and not self.format.flow:  # a sensor's shipper is no party to the connection
             computer = outside.computer

@@ -111,6 +111,22 @@ def extraction(
     return tuple(entries), constants, frozenset(names)
 
 
+def filled(entries: Entries, values: tuple[Any, ...], constants: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a record, from the values read for its entries (and perhaps others behind them)."""
+    fields: dict[str, Any] = {}
+    for (name, convert), value in zip(entries, values, strict=False):
+        if value is not None and name not in fields:
+            try:
+                value = convert(value)
+            except UNUSABLE:
+                continue
+            if value is not None:
+                fields[name] = value
+    for name, value in constants.items():
+        fields.setdefault(name, value)
+    return fields
+
+
 # -- conditions, resolved ----------------------------------------
 
 

@@ -18,7 +18,7 @@ from chainrun.engine.paths import name as path_name
 
 from .decode import Decoder, is_wanted
 from .demand import IsOfApp
-from .resolve import UNUSABLE, extraction, first, first_text, slots
+from .resolve import extraction, filled, first, first_text, slots
 
 # How much is remembered of one format, and how long it may be: a flood of forged names costs time, and not memory.
 MOST = 20_000
@@ -172,18 +172,7 @@ class Few:
         self._read = decoder.reader(self.paths)
 
     def __call__(self, record: Any) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        for (name, convert), value in zip(self._entries, self._read(record), strict=True):
-            if value is not None and name not in fields:
-                try:
-                    value = convert(value)
-                except UNUSABLE:
-                    continue
-                if value is not None:
-                    fields[name] = value
-        for name, value in self._constants.items():
-            fields.setdefault(name, value)
-        return fields
+        return filled(self._entries, self._read(record), self._constants)
 
 
 def _is_plain(reading: Reading) -> bool:

@@ -10,7 +10,7 @@ node reaches; the first peak at or after the interval's beginning has the answer
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from chainrun.dsl.model import Step
 
@@ -115,15 +115,22 @@ class Node:
         """What makes a witness the tightest: the latest start, then the latest events, last first; of what the same
         events can be, the alternative written first, an app opened before one that merely was open, and what is linked
         before what is not known to be."""
-        orders, steps, linked = [], [], True
-        node: Node | None = self
-        while node is not None:
-            if not node.interior:
-                orders.append(node.event.order)
-                steps.append((-node.step.number, not node.implicit))
-            linked = linked and not node.loose
-            node = node.via
-        return self.start, orders, steps, linked
+        nodes = self.line()
+        return path(nodes, any(node.loose for node in nodes))
+
+    def line(self) -> "list[Node]":
+        """The nodes of the way of the latest starts, this first."""
+        nodes = [self]
+        while (via := nodes[-1].via) is not None:
+            nodes.append(via)
+        return nodes
+
+
+def path(nodes: "Sequence[Node]", loose: bool) -> Path:
+    """What `Node.path` says, of any way: its nodes, the last first, and whether it is not known to be linked."""
+    shown = [node for node in nodes if not node.interior]
+    steps = [(-node.step.number, not node.implicit) for node in shown]
+    return nodes[-1].start, [node.event.order for node in shown], steps, not loose
 
 
 class Interval:

@@ -217,9 +217,9 @@ class Matcher:
         """Whether an event that is these steps may be the one before this way too."""
         return way.source is not None and way.may_coincide and any(e.step.number in steps for e in way.source.edges)
 
-    def due(self, now: int) -> Iterator[tuple[int, list[Completion]]]:
+    def due(self, now: int, host: str | None = None) -> Iterator[tuple[int, list[Completion]]]:
         """The completions whose deadlines lie before `now`, moment by moment."""
-        for at, waiting in self.deadlines.due(now):
+        for at, waiting in self.deadlines.due(now, host):
             complete = []
             for w in waiting:
                 completion = self._complete(w.state, w.key, w.node, w.scope, at)

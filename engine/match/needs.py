@@ -22,6 +22,7 @@ from chainrun.dsl.model import (
     NotIn,
     Pattern,
     RawField,
+    Step,
     Target,
     Word,
     Words,
@@ -46,6 +47,16 @@ def needs(
     if target is not None:
         names.update(_target_fields(tested, target, actor))
     return frozenset(TIME if n == "time" else rename(n) for n in names)
+
+
+def step_needs(step: Step) -> frozenset[str]:
+    """The fields of its own event that a step tests, its exceptions apart."""
+    names: frozenset[str] = frozenset()
+    for part in step.parts:
+        for argument in part.arguments:
+            names |= needs(argument.pattern, argument.target, actor=part.kind.actor)
+    conditions = (step.where, *(part.where for part in step.parts))
+    return names.union(*(needs(condition) for condition in conditions if condition is not None))
 
 
 def reads(tested: Expression | Pattern) -> frozenset[tuple[str, str]]:

@@ -6,7 +6,7 @@ are over first, and what comes before their deadline ends all of them; so one of
 """
 
 from collections.abc import Hashable, Iterator, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from .automaton import State
 from .groups import Node
@@ -95,8 +95,12 @@ class Deadlines:
         self.count += 1
         heappush(self.queue, (waiting.asked[-1][0], self.count, waiting))
 
-    def due(self, now: int) -> Iterator[tuple[int, list[Waiting]]]:
-        """The matches that are complete once event time is `now`, by deadline."""
+    def due(self, now: int, host: str | None = None) -> Iterator[tuple[int, list[Waiting]]]:
+        """The matches that are complete once event time is `now`, by deadline; with a `host`, where it is so there
+        alone: those whose last event was on it."""
+        if host is not None:
+            yield from self._due_on(host, now)
+            return
         while self.queue and self.queue[0][0] < now:
             at = self.queue[0][0]
             complete = []
@@ -111,6 +115,15 @@ class Deadlines:
                     complete.append(waiting)
             if complete:
                 yield at, complete
+
+    def _due_on(self, host: str, now: int) -> Iterator[tuple[int, list[Waiting]]]:
+        """A handful of events at the very end ask for it."""
+        others = [entry for entry in self.queue if entry[2].node.event.host != host]
+        self.queue = [entry for entry in self.queue if entry[2].node.event.host == host]
+        heapify(self.queue)
+        yield from self.due(now)
+        self.queue += others
+        heapify(self.queue)
 
     def is_proven(self, waiting: Waiting) -> bool:
         """Whether what must not come would have been seen, had it come."""

@@ -8,7 +8,7 @@ take part in them, oldest first.
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 
-from .groups import Group, Interval, Node, Path
+from .groups import Group, Interval, Node, Path, path
 
 # How many of a repetition's inner events are tried for the tightest way to what stands before it.
 INNER = 100
@@ -32,16 +32,12 @@ class Trail:
     @property
     def path(self) -> Path:
         """As `Node.path`."""
-        shown = [node for node in self.nodes if not node.interior]
-        steps = [(-node.step.number, not node.implicit) for node in shown]
-        return self.start, [node.event.order for node in shown], steps, not self.loose
+        return path(self.nodes, self.loose)
 
 
 def by_latest(node: Node) -> Trail:
     """The tightest of all matches that end in a node."""
-    nodes = [node]
-    while nodes[-1].via is not None:
-        nodes.append(nodes[-1].via)
+    nodes = node.line()
     return Trail(tuple(nodes), any(n.loose for n in nodes), any(n.unproven for n in nodes))
 
 

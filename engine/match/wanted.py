@@ -10,22 +10,17 @@ from chainrun.dsl.vocabulary import ACTOR_ENTITIES
 from ..intake.decode import LINEAGE
 from .automaton import SCOPES, Automaton
 from .known import HOST
-from .needs import needs
+from .needs import needs, step_needs
 
 
 def wanted(chain: Chain, steps: tuple[Step, ...]) -> frozenset[str]:
     """The fields that a chain's steps, counts and scope read; those read of captures are not among them."""
     fields = {*LINEAGE, *_told({*chain.scope, *(chain.once_per or ())})}
     for step in steps:
+        fields |= step_needs(step)
         for part in step.parts:
-            for argument in part.arguments:
-                fields |= needs(argument.pattern, argument.target, actor=part.kind.actor)
-            if part.where is not None:
-                fields |= needs(part.where)
             if part.kind.introduces is not None and not part.kind.introduces.field.startswith("process"):
                 fields.add(part.kind.introduces.field)
-        if step.where is not None:
-            fields |= needs(step.where)
         for exclusion in step.exceptions:
             fields |= needs(exclusion.when)
     for position in chain.positions:

@@ -5,16 +5,18 @@ Counts alone, of events on their way through the engine's memories, not its matc
 covered all the same where each of its steps can be seen. The verdicts are `verdicts`'; called by `chainrun coverage`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 
 from chainrun.dsl.model import Step
 
 from ..engine import Engine
 from ..event import Event
-from ..match.automaton import Absence, Automaton, Edge, Join
+from ..match.automaton import Absence, Automaton, Join
 from ..match.joining import Offer, offer
-from ..match.needs import look_backs, needs
+from ..match.linking import conditions
+from ..match.needs import look_backs, step_needs
 from ..match.readings import Reading, StepTest
+from .naming import edges
 
 # How many hosts are told apart for a step; those that come later are counted together.
 MOST_HOSTS = 1_000
@@ -51,14 +53,16 @@ class StepWatch:
     def __init__(self, step: Step, joins: Iterable[Joins], window: int | None, engine: Engine) -> None:
         self.step = step
         self.test = StepTest(step, window, engine.entities, engine.novelty)
-        self.ways = [[(join, offer(join, engine.entities)) for join in each] for each in dict.fromkeys(joins)]
-        self.fields = _reads(step)
+        self.ways: list[list[tuple[Join, Offer]]] = [
+            [(join, offer(join, engine.entities)) for join in each] for each in dict.fromkeys(joins)
+        ]
+        self.fields = sorted(step_needs(step))
         self.places: dict[tuple[str, str], Seen] = {}
         self.hosts: set[str] = set()
 
     def see(self, event: Event) -> None:
         """Count an event, if it is of the step's kinds."""
-        readings = list(self.test.readings(event))
+        readings = self.test.readings(event)
         if not readings and not (self.test.kinds <= event.kinds and event.kinds):
             return
         seen = self._place(event)
@@ -72,22 +76,19 @@ class StepWatch:
                     seen.without[field] = seen.without.get(field, 0) + 1
         if readings:
             seen.satisfied += 1
-            lacking = [self._lacking(way, event, readings) for way in self.ways]
-            if all(lacking):
-                for name in lacking[0]:
-                    seen.without[name] = seen.without.get(name, 0) + 1
-            else:
-                seen.joinable += 1
+            lacking = self._lacking(event, readings)
+            seen.joinable += not lacking
+            for name in lacking:
+                seen.without[name] = seen.without.get(name, 0) + 1
 
-    @staticmethod
-    def _lacking(way: list[tuple[Join, Offer]], event: Event, readings: list[Reading]) -> list[str]:
-        """What a way of joining asks of an event and the event does not say."""
-        best: list[str] | None = None
-        for reading in readings:
-            lacking = [_asked(join) for join, ask in way if ask(event, reading) is None]
-            if best is None or len(lacking) < len(best):
-                best = lacking
-        return best or []
+    def _lacking(self, event: Event, readings: Sequence[Reading]) -> list[str]:
+        """What a join asks of an event and the event does not say, in the way that lacks least."""
+        ways = (
+            [_asked(join) for join, ask in way if ask(event, reading) is None]
+            for way in self.ways
+            for reading in readings
+        )
+        return min(ways, key=len, default=[])
 
     def _place(self, event: Event) -> Seen:
         host = event.host
@@ -143,43 +144,25 @@ def look_back(automaton: Automaton) -> int:
     """How far back a chain asks from its last event, in microseconds: over its window, and before that for what must
     not have happened, for what is counted, and for what is new."""
     before = 0
-    for edge in _edges(automaton):
+    for edge in edges(automaton):
         before = max([before, *(absence.limit or 0 for absence in edge.prior)])
         if edge.count is not None:
             before = max(before, edge.count.within or 0)
     for step in automaton.steps:
-        conditions = [step.where, *(part.where for part in step.parts)]
-        before = max([before, *(n for c in conditions if c is not None for n in look_backs(c))])
+        before = max([before, *(n for condition in conditions(step) for n in look_backs(condition))])
     return before + (automaton.chain.within or 0)
-
-
-def _edges(automaton: Automaton) -> Iterator[Edge]:
-    return (edge for state in automaton.states for edge in state.edges)
 
 
 def _joins(automaton: Automaton) -> dict[int, list[Joins]]:
     """The ways in which each step is joined to what stands before it; what begins a chain is joined to nothing."""
     found: dict[int, list[Joins]] = {}
     absences: list[Absence] = [t.absence for state in automaton.states for t in state.trailing]
-    for edge in _edges(automaton):
+    for edge in edges(automaton):
         found.setdefault(edge.step.number, []).append(edge.joins)
         absences += [*edge.absent, *edge.prior]
     for absence in absences:
         found.setdefault(absence.step.number, []).append(absence.joins)
     return found
-
-
-def _reads(step: Step) -> tuple[str, ...]:
-    """The fields that a step reads of its own event."""
-    found: set[str] = set()
-    for part in step.parts:
-        for argument in part.arguments:
-            found |= needs(argument.pattern, argument.target, actor=part.kind.actor)
-        if part.where is not None:
-            found |= needs(part.where)
-    if step.where is not None:
-        found |= needs(step.where)
-    return tuple(sorted(found))
 
 
 def _asked(join: Join) -> str:
