@@ -10,27 +10,15 @@ from typing import Annotated
 import typer
 
 from ..baseline import Baseline, encode, learn
-from ..chains import chain_files, nearest_site
 from ..report.alert import stamp
 from ..report.escape import excerpt
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
-from ..run import Options
-from .arguments import (
-    HostOption,
-    InventoryOption,
-    TelemetryFileOption,
-    TelemetryOption,
-    WordsArgument,
-    host_name,
-    needs_chain,
-    needs_events,
-    split,
-)
-from .begin import begin
-from .chains import SetOption, SiteOption, load
+from .arguments import HostOption, InventoryOption, TelemetryFileOption, TelemetryOption, WordsArgument
+from .chains import SetOption, SiteOption
 from .exits import Exit, UsageError
-from .outputs import needs_spare, write
+from .look import look
+from .outputs import write
 from .progress import Bar
 
 
@@ -47,26 +35,23 @@ def command(
     telemetry: TelemetryOption = None,
     telemetry_file: TelemetryFileOption = None,
 ) -> int:
-    chains, inputs = split(words)
-    needs_chain(chains, "baseline")
-    host = host_name(host)
-    library = load(chains, settings, site, quiet=True)
-    if library is None:
-        return Exit.WRONG_CHAIN
-    needs_events(inputs, f"chainrun baseline {' '.join(chains[:3])}")
-    options = Options(
-        host=host,
-        inventory=inventory,
-        telemetry=tuple(telemetry or ()),
-        telemetry_files=tuple(telemetry_file or ()),
-    )
     bar = Bar(not quiet)
-    run = begin(library, inputs, options, bar.advance)
+    run = look(
+        "baseline",
+        words,
+        settings=settings,
+        site=site,
+        inventory=inventory,
+        host=host,
+        telemetry=telemetry,
+        telemetry_file=telemetry_file,
+        output=output,
+        on_progress=bar.advance,
+    )
+    if run is None:
+        return Exit.WRONG_CHAIN
     if not run.engine.novelty.histories:
         raise UsageError("none of these chains asks for anything with `new(…)`")
-    if output is not None:
-        read = [*run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), inventory, *library.words]
-        needs_spare(output, [*read, site or nearest_site(Path.cwd())])
     with bar:
         baseline = learn(run.engine, run.events())
     for problem in run.tally.errors if quiet else ():

@@ -12,25 +12,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from ..chains import chain_files, nearest_site
 from ..report.escape import escape_json, excerpt
 from ..report.paint import Paint, is_wanted
-from ..run import Options
-from .arguments import (
-    HostOption,
-    InventoryOption,
-    TelemetryFileOption,
-    TelemetryOption,
-    WordsArgument,
-    host_name,
-    needs_chain,
-    needs_events,
-    split,
-)
-from .begin import begin
-from .chains import SetOption, SiteOption, load
+from .arguments import HostOption, InventoryOption, TelemetryFileOption, TelemetryOption, WordsArgument
+from .chains import SetOption, SiteOption
 from .exits import Exit
-from .outputs import needs_spare, write
+from .look import look
+from .outputs import write
 from .progress import Bar
 
 
@@ -63,24 +51,21 @@ def command(
     from ..study.navigator import layer
     from ..study.verdicts import gaps, report
 
-    chains, inputs = split(words)
-    needs_chain(chains, "coverage")
-    host = host_name(host)
-    library = load(chains, settings, site, quiet=True)
-    if library is None:
-        return Exit.WRONG_CHAIN
-    needs_events(inputs, f"chainrun coverage {' '.join(chains[:3])}")
-    options = Options(
-        host=host,
-        inventory=inventory,
-        telemetry=tuple(telemetry or ()),
-        telemetry_files=tuple(telemetry_file or ()),
-    )
     bar = Bar(not quiet)
-    run = begin(library, inputs, options, bar.advance)
-    if output is not None:
-        read = [*run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), inventory, *library.words]
-        needs_spare(output, [*read, site or nearest_site(Path.cwd())])
+    run = look(
+        "coverage",
+        words,
+        settings=settings,
+        site=site,
+        inventory=inventory,
+        host=host,
+        telemetry=telemetry,
+        telemetry_file=telemetry_file,
+        output=output,
+        on_progress=bar.advance,
+    )
+    if run is None:
+        return Exit.WRONG_CHAIN
     coverage = Coverage(run.engine)
     with bar:
         coverage.run(run.events())
