@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from chainrun.dsl.loader import load
 from chainrun.dsl.overrides import Overrides
-from chainrun.dsl.site import site
-from chainrun.dsl.source import Source
 from chainrun.engine.report.alert import Alert
 from chainrun.engine.run import Run
+
+from .ground_truth import ground_truth, lines, set_by_site
 
 ANALYTIC = Path(__file__).parent.parent / "analytics" / "an0994.chain"
 SHIPPED = Overrides()
@@ -35,8 +35,7 @@ def macos(shared_data: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def truth(macos: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((macos / "expected.json").read_text())
-    return found
+    return ground_truth(macos)
 
 
 def site_file(truth: dict[str, Any], **changed: Any) -> Overrides:
@@ -48,8 +47,7 @@ def site_file(truth: dict[str, Any], **changed: Any) -> Overrides:
         "Browsers": said["browsers"],
         **changed,
     }
-    lines = (f"{name} = {json.dumps(value)}" for name, value in values.items())
-    return site(Source("site.toml", "\n".join(("[AN0994]", *lines))))
+    return set_by_site("AN0994", values)
 
 
 def scenario(macos: Path, name: str) -> Path:
@@ -58,10 +56,6 @@ def scenario(macos: Path, name: str) -> Path:
 
 def alerts(tuned: Overrides, *inputs: Path) -> list[Alert]:
     return list(Run([load(ANALYTIC, tuned)], list(map(str, inputs))))
-
-
-def lines(alert: Alert) -> list[int]:
-    return [step.witness.line for step in alert.steps if step.witness]
 
 
 def listed(chain: dict[str, Any]) -> list[int]:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from chainrun.dsl.loader import load
 from chainrun.dsl.overrides import Overrides
-from chainrun.dsl.site import site
-from chainrun.dsl.source import Source
 from chainrun.engine.report.alert import Alert
 from chainrun.engine.run import Run
+
+from .ground_truth import ground_truth, lines, listed, set_by_site
 
 ANALYTIC = Path(__file__).parent.parent / "analytics" / "an1315.chain"
 SHIPPED = Overrides()
@@ -31,8 +31,7 @@ def linux(shared_data: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def truth(linux: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((linux / "expected.json").read_text())
-    return found
+    return ground_truth(linux)
 
 
 def site_file(truth: dict[str, Any], **changed: Any) -> Overrides:
@@ -48,8 +47,7 @@ def site_file(truth: dict[str, Any], **changed: Any) -> Overrides:
         "Bookkeeping": [],
         **changed,
     }
-    lines = (f"{name} = {json.dumps(value)}" for name, value in values.items())
-    return site(Source("site.toml", "\n".join(("[AN1315]", *lines))))
+    return set_by_site("AN1315", values)
 
 
 def scenario(linux: Path, name: str) -> str:
@@ -60,17 +58,10 @@ def alerts(tuned: Overrides, *inputs: str) -> list[Alert]:
     return list(Run([load(ANALYTIC, tuned)], list(inputs)))
 
 
-def lines(alert: Alert) -> list[int]:
-    return [step.witness.line for step in alert.steps if step.witness]
-
-
 def is_chain(alert: Alert, chain: dict[str, Any]) -> bool:
     """Whether the witness of every step is one that the ground truth lists for it."""
-    listed = [
-        {chain["steps"][step]["line"], *(also["line"] for also in chain["steps"][step]["also_acceptable"])}
-        for step in STEPS
-    ]
-    return alert.chain == "lineage" and all(line in of for line, of in zip(lines(alert), listed, strict=True))
+    places = [listed(chain["steps"][step]) for step in STEPS]
+    return alert.chain == "lineage" and all(line in of for line, of in zip(lines(alert), places, strict=True))
 
 
 def assert_exactly(found: list[Alert], chains: list[dict[str, Any]]) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from chainrun.dsl.loader import load
 from chainrun.dsl.overrides import Overrides
-from chainrun.dsl.site import site
-from chainrun.dsl.source import Source
 from chainrun.engine.report.alert import Alert
 from chainrun.engine.run import Options, Run
+
+from .ground_truth import ground_truth, lines, listed, set_by_site
 
 ANALYTIC = Path(__file__).parent.parent / "analytics" / "an1316.chain"
 SHIPPED = Overrides()
@@ -44,8 +44,7 @@ def macos(shared_data: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def truth(macos: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((macos / "expected.json").read_text())
-    return found
+    return ground_truth(macos)
 
 
 def site_file(truth: dict[str, Any], **changed: Any) -> Overrides:
@@ -60,8 +59,7 @@ def site_file(truth: dict[str, Any], **changed: Any) -> Overrides:
         "Bookkeeping": [],
         **changed,
     }
-    lines = (f"{name} = {json.dumps(value)}" for name, value in values.items())
-    return site(Source("site.toml", "\n".join(("[AN1316]", *lines))))
+    return set_by_site("AN1316", values)
 
 
 def scenario(macos: Path, name: str) -> Path:
@@ -72,17 +70,10 @@ def alerts(tuned: Overrides, *inputs: Path, host: str | None = MAC) -> list[Aler
     return list(Run([load(ANALYTIC, tuned)], list(map(str, inputs)), Options(host=host)))
 
 
-def lines(alert: Alert) -> list[int]:
-    return [step.witness.line for step in alert.steps if step.witness]
-
-
 def is_chain(alert: Alert, chain: dict[str, Any]) -> bool:
     """Whether the witness of every step is one that the ground truth lists for it."""
-    listed = [
-        {chain["steps"][step]["line"], *(also["line"] for also in chain["steps"][step]["also_acceptable"])}
-        for step in STEPS
-    ]
-    return alert.chain == "child" and all(line in of for line, of in zip(lines(alert), listed, strict=True))
+    places = [listed(chain["steps"][step]) for step in STEPS]
+    return alert.chain == "child" and all(line in of for line, of in zip(lines(alert), places, strict=True))
 
 
 def assert_exactly(found: list[Alert], chains: list[dict[str, Any]]) -> None:

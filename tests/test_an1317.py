@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chainrun.dsl.loader import load, load_site
+from chainrun.dsl.loader import load
 from chainrun.engine.event import Origin
 from chainrun.engine.formats import load_formats
 from chainrun.engine.intake.normalise import Normaliser, Rejected
 from chainrun.engine.report.alert import Alert
 from chainrun.engine.run import Run
+
+from .ground_truth import ground_truth, listed, set_by_site
 
 ANALYTIC = Path(__file__).parent.parent / "analytics" / "an1317.chain"
 # Which of the ground truth's steps a step of ours is: of an alternative, the one that happened.
@@ -43,15 +45,14 @@ def container(shared_data: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def truth(container: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((container / "expected.json").read_text())
-    return found
+    return ground_truth(container)
 
 
 Alerts = Callable[..., list[Alert]]
 
 
 @pytest.fixture
-def alerts(truth: dict[str, Any], tmp_path: Path) -> Alerts:
+def alerts(truth: dict[str, Any]) -> Alerts:
     """Runs the analytic over inputs, with the ground truth's parameters as a site file but for those that are changed."""
     said = truth["parameters"]["AN1317"]
 
@@ -66,18 +67,9 @@ def alerts(truth: dict[str, Any], tmp_path: Path) -> Alerts:
             "EgressAllowList": said["egress_allow"],
             **changed,
         }
-        site = tmp_path / "site.toml"
-        rows = (f"{name} = {toml(value)}\n" for name, value in values.items())
-        site.write_text("[AN1317]\n" + "".join(rows))
-        return list(Run([load(ANALYTIC, load_site(site))], [str(path) for path in inputs]))
+        return list(Run([load(ANALYTIC, set_by_site("AN1317", values))], [str(path) for path in inputs]))
 
     return run
-
-
-def toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(name)} = {json.dumps(words)}" for name, words in value.items()) + " }"
-    return json.dumps(value)
 
 
 def scenario(container: Path, name: str) -> Path:
@@ -95,13 +87,10 @@ def witnesses(alert: Alert) -> dict[str, set[int]]:
 
 def is_chain(alert: Alert, chain: dict[str, Any]) -> bool:
     """Whether the witnesses of every step are among those that the ground truth lists for it, of the right container."""
-    listed = {
-        name: {step["line"], *(also["line"] for also in step["also_acceptable"])}
-        for name, step in chain["steps"].items()
-    }
+    places = {name: listed(step) for name, step in chain["steps"].items()}
     found = witnesses(alert)
     is_root = alert.entities["box"]["container.id"].startswith(chain["root"].removeprefix("container "))
-    return is_root and set(found) == set(listed) and all(found[name] <= listed[name] for name in listed)
+    return is_root and set(found) == set(places) and all(found[name] <= places[name] for name in places)
 
 
 def assert_exactly(found: list[Alert], chains: list[dict[str, Any]]) -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chainrun.dsl.loader import load, load_site
+from chainrun.dsl.loader import load
 from chainrun.engine.event import Origin
 from chainrun.engine.formats import load_formats
 from chainrun.engine.intake.normalise import Normaliser, Rejected
 from chainrun.engine.report.alert import Alert
 from chainrun.engine.run import Run
+
+from .ground_truth import ground_truth, set_by_site
 
 ANALYTIC = Path(__file__).parent.parent / "analytics" / "an1318.chain"
 Record = dict[str, Any]
@@ -32,15 +34,14 @@ def cloud(shared_data: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def truth(cloud: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((cloud / "expected.json").read_text())
-    return found
+    return ground_truth(cloud)
 
 
 Raised = Callable[..., list[Alert]]
 
 
 @pytest.fixture
-def raised(truth: dict[str, Any], tmp_path: Path) -> Raised:
+def raised(truth: dict[str, Any]) -> Raised:
     """The alerts of some inputs under the ground truth's parameters, some of them changed."""
 
     def run(*inputs: Path, **changed: Any) -> list[Alert]:
@@ -52,9 +53,7 @@ def raised(truth: dict[str, Any], tmp_path: Path) -> Raised:
             "EgressAllowList": said["egress_allow"],
             **changed,
         }
-        site = tmp_path / "site.toml"
-        site.write_text("[AN1318]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in parameters.items()))
-        return list(Run([load(ANALYTIC, load_site(site))], list(map(str, inputs))))
+        return list(Run([load(ANALYTIC, set_by_site("AN1318", parameters))], list(map(str, inputs))))
 
     return run
 

@@ -66,7 +66,7 @@ class Fleet:
         drop = f"/tmp/.d{number}/run.py"
         written = (
             host.file(at + 7_900, app, drop),
-            host.file(at + 5_000, app, f"/srv/work/{number}.py"),
+            host.file(at + 5_000, app, f"/srv/jobs/{number}.py"),
             host.file(at + 5_000, host.daemons[0], drop),
             host.file(at + 5_000, app, drop),
         )[number % 4]
