@@ -144,25 +144,22 @@ class _Host:
         fields = event.fields
         if "process.parent.entity_id" not in fields and "process.parent.pid" not in fields:
             return
-        parent = self.acting(
+        _adopt(process, self.parent(event))
+
+    def parent(self, event: Event) -> Process | None:
+        """The process that a record names as the parent."""
+        fields = event.fields
+        return self.acting(
             fields.get("process.parent.entity_id"),
             fields.get("process.parent.pid"),
             fields.get("process.parent.name"),
             fields.get("process.parent.executable"),
             event.time,
         )
-        if parent is not None and all(p is not process for p in ancestry(parent)):
-            process.parent = parent
 
     def start(self, event: Event) -> None:
         fields = event.fields
-        parent = self.acting(
-            fields.get("process.parent.entity_id"),
-            fields.get("process.parent.pid"),
-            fields.get("process.parent.name"),
-            fields.get("process.parent.executable"),
-            event.time,
-        )
+        parent = self.parent(event)
         if parent is not None and parent.command_line is None:
             parent.command_line = fields.get("process.parent.command_line")
         process = self.started(event, parent)
@@ -176,8 +173,8 @@ class _Host:
             process.start = event.time
         if process.command_line is None:
             process.command_line = fields.get("process.command_line")
-        if process.parent is None and parent is not None and all(p is not process for p in ancestry(parent)):
-            process.parent = parent
+        if process.parent is None:
+            _adopt(process, parent)
         # some telemetry names only the parent's pid: whether the start is an `open` is known only here
         if (
             "spawn" in event.kinds
@@ -298,6 +295,12 @@ class _Host:
             row.name = name
         if row.executable is None:
             row.executable = executable
+
+
+def _adopt(process: Process, parent: Process | None) -> None:
+    """Give a process its parent, but for one that descends from it."""
+    if parent is not None and all(p is not process for p in ancestry(parent)):
+        process.parent = parent
 
 
 def _started_by(parent: Process | None, os: str) -> str | None:
