@@ -95,6 +95,9 @@ class Engine:
     def feed(self, event: Event) -> list[Alert]:
         """The alerts that this event completes, and those that came due before it: by the moment when they were
         complete, then by analytic, chain and scope."""
+        if event.unasked:
+            self._learn(event)
+            return []
         # what is over by now is told as it was before this event said anything more
         host = event.host if event.doubted else None
         raised = [one for running in self.waiting if running.is_waiting for one in running.due(event.time, host)]
@@ -112,9 +115,7 @@ class Engine:
     def meet(self, event: Event) -> int:
         """Let the memories that all chains share know of an event: whose it is, which files and others it names.
         Returns what is past for certain."""
-        self.lineage.place(event)
-        self.files.learn(event)
-        self.entities.learn(event)
+        self._learn(event)
         # state goes by the earlier of two events' times: one stamp from the future must not make everybody's pass
         now = event.time if self.now is None else min(event.time, self.now)
         if not event.doubted:
@@ -125,6 +126,11 @@ class Engine:
             self.novelty.forget(now)
             self.sources.forget(now)
         return now
+
+    def _learn(self, event: Event) -> None:
+        self.lineage.place(event)
+        self.files.learn(event)
+        self.entities.learn(event)
 
     def end(self) -> list[Alert]:
         """What the end of the input brings: second editions of open alerts. Matches whose deadline has not passed stay

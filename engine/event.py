@@ -39,6 +39,7 @@ class Event(msgspec.Struct, eq=False, gc=False):
     finer     beside `clock`: a time that is finer, and right if it agrees with the corrected one
     also      other records of the same occurrence
     order     its place among all events of the run
+    unasked   of no kind that any chain asks for: it tells of a process or a place, and moves nobody's time
     doubted   far ahead of all others, and only one host's: nobody else's time goes by it
     novel     what was new at it, by question: set for an event that will be asked again later
     process   whose record it is; parent: who started it (of a start); actor: who acts; target: in whom; set by lineage
@@ -59,6 +60,7 @@ class Event(msgspec.Struct, eq=False, gc=False):
     finer: int | None = None
     also: tuple[Origin, ...] = ()
     order: int = 0
+    unasked: bool = False
     doubted: bool = False
     novel: tuple[bool | None, ...] | None = None
     process: Process | None = None

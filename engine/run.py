@@ -47,9 +47,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     inventory       a file of hosts' addresses
     telemetry       names of the formats that may be read; none: all
     telemetry_files format files of one's own, tried before the shipped ones
-    whole           events that can matter to no chain are taken too. Without it they are left out before they are made:
-                    quicker, and not proven to find the same, since that is judged in the order of arrival
-    sieve           lines are decoded as of the format that is expected, first; without it the same, but slower
+    whole           events that can matter to no chain are taken too: the same, but slower
+    sieve           a line is looked at as one of the format that is expected, first; without it the same, but slower
     """
 
     evidence: int = 20
@@ -63,7 +62,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     inventory: str | None = None
     telemetry: tuple[str, ...] = ()
     telemetry_files: tuple[str, ...] = ()
-    whole: bool = True
+    whole: bool = False
     sieve: bool = True
 
 

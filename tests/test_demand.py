@@ -36,8 +36,8 @@ def events(normaliser: Normaliser, line: bytes) -> list[Event]:
 
 
 def passing(normaliser: Normaliser, line: bytes) -> bool:
-    """Whether a record goes on, and not only what it shows of a clock."""
-    return any(event.kinds for event in events(normaliser, line))
+    """Whether a record goes on."""
+    return bool(events(normaliser, line))
 
 
 # -- of chains ----------------------------------------
@@ -69,11 +69,24 @@ def test_an_app_that_is_open_without_a_start_asks_for_its_own_events_only(tmp_pa
     [
         "open -> egress within 5m",  # of any app
         "open({ winword.exe }) -> egress -> !write within 5m",  # every event tells the time
-        'event where process.name == "a" -> egress within 5m',
+        'event where process.name == "a" -> egress within 5m',  # many records leave it to others to tell
+        'event where user.name == "a" or file.quarantine == "b" -> egress within 5m',
+        'spawn -> !event where user.name == "a" -> egress within 5m',  # of whom it is not known may be it
     ],
 )
 def test_what_can_be_anything_asks_for_everything(chain: str, tmp_path: Path) -> None:
     assert demand(tmp_path, chain) == EVERYTHING
+
+
+def test_an_event_of_any_kind_is_asked_for_by_the_fields_that_it_must_have(tmp_path: Path) -> None:
+    found = demand(tmp_path, 'write -> event where file.quarantine == "a" and user.name in { "b" } -> egress within 5m')
+    assert found.fields == {frozenset({"file.quarantine", "user.name"})}
+    normaliser = Normaliser(
+        load_formats(),
+        frozenset({"file.hash.sha256"}),
+        Demand(frozenset(), frozenset({frozenset({"file.hash.sha256"})})),
+    )
+    assert passing(normaliser, sysmon(7, Image="C:\\a.exe", Hashes="SHA256=00")) and not passing(normaliser, sysmon(13))
 
 
 def test_silence_is_proof_of_sources_that_could_have_spoken(tmp_path: Path) -> None:
@@ -92,19 +105,43 @@ def test_a_record_of_another_kind_is_left_out_unless_its_process_may_be_the_app(
     normaliser = Normaliser(load_formats(), frozenset(), asked)
     word, other = {"Image": "C:\\x\\winword.exe", "ProcessId": "7"}, {"Image": "C:\\x\\a.exe", "ProcessId": "8"}
     assert [passing(normaliser, sysmon(7, **word)) for _ in range(3)] == [True, True, True]
-    assert [passing(normaliser, sysmon(7, **other)) for _ in range(3)] == [True, False, False]  # the first is news
+    assert [passing(normaliser, sysmon(7, **other)) for _ in range(3)] == [False, False, False]
     assert [passing(normaliser, sysmon(7, ProcessId="9")) for _ in range(3)] == [True, True, True]  # lineage may know
     assert not passing(normaliser, sysmon(7))
     assert passing(normaliser, sysmon(3, Initiated="true", **other))
 
 
-def test_a_record_passes_that_is_the_first_to_tell_something_of_a_process() -> None:
-    """Its name, its parent: lineage has them from whatever record has them first."""
+def endpoint(minute: int, parent: int = 1, host: str = "ws-1") -> bytes:
+    """A record of Elastic Defend: who started the process stands in each."""
+    process = {"entity_id": "a", "pid": 8, "name": "a", "parent": {"entity_id": f"p{parent}", "pid": parent}}
+    event = {
+        "category": ["file"],
+        "type": ["change"],
+        "action": "modification",
+        "dataset": "endpoint.events.file",
+        "module": "endpoint",
+    }
+    agent = {"type": "endpoint"}
+    at = f"2024-03-05T09:{minute:02}:00.000Z"
+    return json.dumps(
+        {"@timestamp": at, "agent": agent, "event": event, "host": {"name": host, "os": {"type": "linux"}}, "process": process}
+    ).encode()  # fmt: skip
+
+
+def test_a_record_passes_that_is_the_first_to_tell_who_started_its_process() -> None:
+    """Of an hour, and by its time, whatever came before it; it is marked as one that nobody asks for."""
     normaliser = Normaliser(load_formats(), frozenset(), of_kinds("egress"))
-    one = {"Image": "C:\\x\\a.exe", "ProcessId": "8", "ProcessGuid": "{0f3c9d2a-1111-64dc-0210-000000000800}"}
-    assert [passing(normaliser, sysmon(7, **one)) for _ in range(2)] == [True, False]
-    assert not passing(normaliser, sysmon(10, SourceImage=one["Image"]))  # tells of no process which it is
-    assert [passing(normaliser, sysmon(7, **{**one, "ProcessId": "9"})) for _ in range(2)] == [True, False]
+    (first,) = events(normaliser, endpoint(30))
+    assert first.unasked and first.fields["process.parent.entity_id"] == "p1"
+    assert [passing(normaliser, endpoint(minute)) for minute in (30, 31, 29, 29, 30)] == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert passing(normaliser, endpoint(31, parent=2)) and passing(normaliser, endpoint(31, host="ws-2"))
+    assert not passing(normaliser, sysmon(7, Image="C:\\x\\a.exe", ProcessId="8"))  # tells nothing of the kind
 
 
 def test_an_address_is_told_again_after_ten_minutes() -> None:
@@ -126,8 +163,12 @@ def test_a_registry_event_is_an_open_only_where_a_click_left_it() -> None:
     assert not passing(normaliser, sysmon(13, TargetObject="HKLM\\System\\x", EventType="SetValue"))
 
 
-def test_a_clock_is_measured_once_a_second_by_what_nobody_needs() -> None:
+def test_a_pipe_hears_once_a_second_what_time_it_is_by_what_nobody_needs() -> None:
     normaliser = Normaliser(load_formats(), frozenset(), of_kinds("egress"))
+    assert not any(passing(normaliser, sysmon(7, second)) for second in (1, 2))
+    normaliser.ticks = True
     found = [events(normaliser, sysmon(7, second)) for second in (1, 1, 2, 2, 1)]
-    assert [len(one) for one in found] == [1, 0, 1, 0, 0]
-    assert {event.measures for one in found for event in one} == {-3_600_000_000 + 500_000}
+    assert [len(one) for one in found] == [1, 0, 1, 0, 1]
+    assert {(e.unasked, e.kinds, e.host, e.measures) for one in found for e in one} == {
+        (True, frozenset(), "ws-1", -3_600_000_000 + 500_000)
+    }

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +19,8 @@ from typing import IO, Any, NamedTuple
 import pytest
 from chainrun.engine.event import Event, Origin
 from chainrun.engine.formats.loader import load_formats
-from chainrun.engine.intake.intake import Intake, Refusal
-from chainrun.engine.intake.normalise import Normaliser
+from chainrun.engine.intake.intake import Intake
+from chainrun.engine.intake.normalise import Looked, Normaliser, Rejected
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,21 @@ class Refused(NamedTuple):
 
 class Small:
     """The normaliser of these tests."""
+
+    ticks = False
+    is_whole = True
+
+    def __init__(self) -> None:
+        self.read: Counter[str] = Counter()
+
+    def look(self, line: bytes) -> None:
+        return None
+
+    def take(self, line: bytes, origin: Origin, looked: None) -> list[Event] | Refused:
+        found = self.normalise(line, origin)
+        if isinstance(found, list):
+            self.read.update(event.format for event in found if event.kinds)
+        return found
 
     def normalise(self, line: bytes, origin: Origin) -> list[Event] | Refused:
         try:
@@ -582,14 +598,14 @@ WINDOWS = [
 ]
 
 
-class WithoutKinds:
+class WithoutKinds(Normaliser):
     """The product's normaliser, but no event is of any kind: so nothing is merged, and every line can be looked at."""
 
     def __init__(self) -> None:
-        self._normaliser = Normaliser(load_formats())
+        super().__init__(load_formats())
 
-    def normalise(self, line: bytes, origin: Origin) -> list[Event] | Refusal:
-        events = self._normaliser.normalise(line, origin)
+    def take(self, line: bytes, origin: Origin, looked: Looked | None) -> list[Event] | Rejected:
+        events = super().take(line, origin, looked)
         if isinstance(events, list):
             for event in events:
                 event.kinds = frozenset()

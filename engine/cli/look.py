@@ -38,6 +38,7 @@ def look(
         inventory=inventory,
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
+        whole=True,
     )
     run = begin(library, inputs, options, on_progress)
     if output is not None:

@@ -83,7 +83,7 @@ def command(
     telemetry_file: TelemetryFileOption = None,
     no_sieve: Annotated[
         bool,
-        typer.Option("--no-sieve", help="Decode every line as one of any format: the same, but slower."),
+        typer.Option("--no-sieve", help="Decode every line whole, as one of any format: the same, but slower."),
     ] = False,
     fail_on_alert: Annotated[
         bool, typer.Option("--fail-on-alert", help="Exit with 1 where there was an alert.")

@@ -19,6 +19,7 @@ class Demand(msgspec.Struct, frozen=True):
     """What is asked for.
 
     kinds   events that are of all the kinds of one of these; None: every event
+    fields  besides, events that have all the fields of one of these
     apps    besides, whatever a process does of which one of these does not say no: an app of which no start is shown is
             open at each of its events
     proofs  besides, every record of a source that can show all the kinds of one of these: that it spoke and showed none
@@ -26,6 +27,7 @@ class Demand(msgspec.Struct, frozen=True):
     """
 
     kinds: frozenset[frozenset[str]] | None = None
+    fields: frozenset[frozenset[str]] = frozenset()
     apps: tuple[IsOfApp, ...] = ()
     proofs: tuple[frozenset[str], ...] = ()
 

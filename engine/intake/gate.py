@@ -1,18 +1,18 @@
 """The gate: of which sort a record is, and whether anybody needs it.
 
-    record ─ platform ─ keys ─ when ─ its sort ─ needed? ─ yes: the sort
-                                                   └────── no: nothing, or what it shows of its host's clock
+    record ─ platform ─ keys ─ when ─ its sort ─ asked for? ─ yes: its verdict
+                                                   └───────── no: the first to tell something? ─ yes: its verdict
+                                                                                          └───── no: nothing
 
-A record is needed for its kind; for its process, if that may be an app that a chain takes for open without a start; and
-for what it is the first to tell (`telling`). Gates of one format share their `Memory`, so a record is judged alike
-whichever decoder it comes from. Called by `normalise`.
+A record is asked for by its kind; for its process, if that may be an app that a chain takes for open without a start;
+or else taken for what it is the first to tell (`telling`). Gates of one format share their `Memory`, so a record is
+judged alike whichever decoder it comes from. Called by `normalise`.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
-from chainrun.engine.event import Event, Origin
 from chainrun.engine.formats.envelope import Outside
 from chainrun.engine.formats.format import Format, Record
 from chainrun.engine.formats.rawpath import RawPath
@@ -22,7 +22,7 @@ from .decode import Decoder
 from .demand import Demand
 from .kinds import complete, possible
 from .resolve import comparable, conversion, converted, recognition, slots, tests
-from .telling import Clocks, Few, FirstSights, Memory, tells_places
+from .telling import TELLING, Few, FirstSights, Memory, OpenApps, is_plain, tells_places
 
 OUTERMOST = Outside()
 NO_SORT = Record(title="", keys=())  # what is of no sort that the format knows
@@ -32,6 +32,9 @@ _LONGEST_KEY = 512  # longer texts name no provider; a flood of them must not fi
 # The fields that decide whether a record that may be an `open` or a `download` is one (`kinds.complete`).
 _DECIDABLE = frozenset({"open", "download"})
 _DECIDE = ("registry.path", "event.action", "file.origin_url", "file.origin_referrer_url")
+
+# The canonical fields that a gate reads.
+HEAD = frozenset({*TELLING, *_DECIDE})
 
 Asked = frozenset[frozenset[str]]  # an event is asked for that is of all the kinds of one of these
 
@@ -43,8 +46,23 @@ class Sort(NamedTuple):
     at: int
 
 
+class Verdict(NamedTuple):
+    """What a record is, and whether it is asked for: else it is taken for what it tells, if `is_taken`.
+
+    spelled  how much of a record's time, as it is written at `stamp`, must be the same in a later record that is like
+             this one: that is not taken, then. None: one that is like it is judged the same at any time
+    """
+
+    sort: Sort
+    is_asked: bool
+    is_taken: bool = True
+    spelled: int | None = None
+    stamp: RawPath = ()
+
+
 class Gate:
-    """The gate of one format, on records of one decoder. `asked`: the kinds that are asked for of it; None: all."""
+    """The gate of one format, on records of one decoder, or their heads. `asked`: the kinds that are asked for of it;
+    None: all."""
 
     def __init__(
         self,
@@ -53,7 +71,9 @@ class Gate:
         wanted: frozenset[str] | None,
         demand: Demand,
         memory: Memory | None = None,
+        is_head: bool = False,
     ) -> None:
+        self.is_head = is_head
         self.format = format
         self.decoder = decoder
         self.wanted = wanted
@@ -65,10 +85,27 @@ class Gate:
         self._platform = slots(format.platform, "", paths)
         self._said = decoder.reader(tuple(paths))
         self._sorts: dict[str, _Sorts] = {}
+        # what tells which sorts a record may be of
+        self.keys = tuple(dict.fromkeys(r.path for some in (format.platform, *format.keys) for r in some if r.path))
 
-    def judge(self, record: Any, origin: Origin, outside: Outside = OUTERMOST) -> Sort | list[Event]:
-        """The sort of a record that is needed. What one yields that is not: no event, or one of no kind and without
-        fields, where it tells how far off its host's clock is."""
+    def judge(self, record: Any, outside: Outside = OUTERMOST) -> Verdict:
+        """What a record is, and whether anybody needs it. Once it was taken for what it tells, it is not again. Raises
+        Unsure of a head."""
+        for sort in self._candidates(record):
+            if sort.when is None or sort.when(sort.when_values(record)):
+                return sort.judge(record, outside)
+        raise AssertionError("the last sort takes everything")
+
+    def deciding(self, record: Any) -> tuple[set[RawPath], set[RawPath]] | None:
+        """What decides about a record, and all with the same `keys`, besides these and its time: by its value, and by
+        whether it is there. None where that may be a piece of a longer text."""
+        sorts = self._candidates(record)
+        if not all(sort.is_plain for sort in sorts):
+            return None
+        return set().union(*(sort.paths for sort in sorts)), set().union(*(sort.there for sort in sorts))
+
+    def _candidates(self, record: Any) -> tuple["_Sort", ...]:
+        """The sorts that a record may be of: the first is it of which all holds."""
         os = self.format.os
         if self._platform:
             values = self._said(record)
@@ -77,7 +114,7 @@ class Gate:
         sorts = self._sorts.get(os)
         if sorts is None:
             sorts = self._sorts[os] = _Sorts(msgspec.structs.replace(self.format, os=os), self)
-        return sorts.find(record).judge(record, origin, outside)
+        return sorts.find(record)
 
 
 def _is_asked(kinds: frozenset[str], asked: Asked) -> bool:
@@ -100,18 +137,14 @@ class _Sorts:
         self._resolved: dict[int, _Sort] = {}
         self._by_raw_key: dict[tuple[Any, ...], tuple[_Sort, ...]] = {}
 
-    def find(self, record: Any) -> "_Sort":
+    def find(self, record: Any) -> tuple["_Sort", ...]:
         raw = self._raw_key(record)
         # With their types, because True and 1.0 are equal to 1.
         raw_key = (*raw, *map(type, raw))
         try:
-            sorts = self._by_raw_key[raw_key]
+            return self._by_raw_key[raw_key]
         except (KeyError, TypeError):
-            sorts = self._look_up(record, raw_key)
-        for sort in sorts:
-            if sort.when is None or sort.when(sort.when_values(record)):
-                return sort
-        raise AssertionError("the last sort takes everything")
+            return self._look_up(record, raw_key)
 
     def _look_up(self, record: Any, raw_key: tuple[Any, ...]) -> tuple["_Sort", ...]:
         """The sorts whose keys fit, kept by the raw values: there are a few hundred of them."""
@@ -146,37 +179,58 @@ def _is_kept(value: Any) -> bool:
 
 
 class _Sort:
-    """One sort of record: when a record is of it, and when it is needed."""
+    """One sort of record: when a record is of it, and when it is needed. `paths`: what decides that besides the time;
+    `is_plain`: as it stands there; `there`: what need only be there or not."""
 
     def __init__(self, sort: Sort, record: Record, format: Format, gate: Gate) -> None:
         decoder = gate.decoder
-        self.sort = sort
+        self._asked_for = Verdict(sort, True)
+        self._left = Verdict(sort, False, False)
         paths: list[RawPath] = []
         self.when = tests(record.when, format.os, paths) if record.when else None
         self.when_values = decoder.reader(tuple(paths))
-
+        self.paths = set(paths)
+        self.there: set[RawPath] = set()
+        self.is_plain = all(is_plain(reading) for condition in record.when for reading in condition.readings)
         self._asked = gate.asked or frozenset()
         self._kinds = record.kinds.union(*(also.kinds for also in record.also))
         may = _is_asked(possible(self._kinds | record.may), self._asked)
-        self._is_needed = (
+        self._is_asked = (
             gate.asked is None
             or _is_asked(possible(self._kinds), gate.asked)
+            or _is_asked(frozenset(field.name for field in (*record.fields, *format.fields)), gate.demand.fields)
             or (may and not record.may <= _DECIDABLE)
             # one of many elements may be
             or (bool(record.each) and (may or bool(gate.demand.apps) or tells_places(record, format)))
         )
-        self._decide = Few(_DECIDE, record, format, decoder) if may and not self._is_needed else None
-        self._sights = self._clocks = None
-        if not (self._is_needed or record.each):
-            self._sights = FirstSights(record, format, decoder, gate.wanted, gate.demand.apps, gate.memory)
-        if not self._is_needed and format.local and format.written and record.time:
-            self._clocks = Clocks(record, format, decoder, gate.memory)
+        self._decide = Few(_DECIDE, record, format, decoder, gate.is_head) if may and not self._is_asked else None
+        if self._decide is not None:
+            self.paths.update(self._decide.paths)
+        self._apps = self._sights = None
+        if self._is_asked or record.each:
+            return
+        if gate.demand.apps:
+            self._apps = OpenApps(record, format, decoder, gate.demand.apps, gate.is_head)
+            self.paths.update(self._apps.paths)
+            self.there.update(self._apps.there)
+        sights = FirstSights(record, format, decoder, gate.wanted, gate.memory, gate.is_head)
+        if sights.is_any:
+            self._sights = sights
+            self.paths.update(sights.paths)
+            stamp = next((r.path for r in (*record.time, *record.spare, *format.written) if r.path), ())
+            self._told = Verdict(sort, False, True, sights.spelled, stamp)
+            self._left = Verdict(sort, False, False, sights.spelled, stamp)
 
-    def judge(self, record: Any, origin: Origin, outside: Outside) -> Sort | list[Event]:
-        if self._is_needed:
-            return self.sort
+    def judge(self, record: Any, outside: Outside) -> Verdict:
+        if self._is_asked:
+            return self._asked_for
         if self._decide is not None and _is_asked(complete(self._kinds, self._decide(record)), self._asked):
-            return self.sort
-        if self._sights is not None and self._sights.is_one(record, outside):
-            return self.sort
-        return self._clocks.measured(record, origin) if self._clocks is not None else []
+            return self._asked_for
+        try:
+            if self._apps is not None and self._apps.may_be(record):
+                return self._asked_for
+            if self._sights is not None and self._sights.is_new(record, outside):
+                return self._told
+        except TypeError:  # a list or an object, where a name or a number should be
+            return self._asked_for
+        return self._left

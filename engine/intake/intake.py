@@ -8,8 +8,9 @@ raises here; what was odd is in the `tally`. Called by the engine's run.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from chainrun.engine.event import Event, Origin
 
@@ -18,6 +19,7 @@ from .clock import UNMEASURED, Clock, Hold, correct_all
 from .inventory import Inventory
 from .lines import LONGEST, Line, Splitter
 from .names import Names
+from .normalise import LEFT
 from .occurrence import Occurrences
 from .order import LATE, Duplicates, Reorder, in_order
 from .seconds import WholeSeconds
@@ -39,11 +41,23 @@ class Refusal(Protocol):
 class Normalises(Protocol):
     """One line to its events; never raises. `normalise.Normaliser` is the one of the product.
 
-    A record that nobody asks for may still measure its host's clock: as an event without kinds and fields, which goes
-    no further than here.
+    A line is looked at first: one that is found to be of no interest (`LEFT`) has no events. Of others, events without
+    kinds and fields go no further than here: they tell what time it is, and how far off their host's clock.
+
+    ticks     whether records of no interest tell the time; set here
+    is_whole  whether every record is of interest
+    read      how many records there were, by format
     """
 
-    def normalise(self, line: bytes, origin: Origin) -> list[Event] | Refusal: ...
+    ticks: bool
+    is_whole: bool
+
+    @property
+    def read(self) -> Counter[str]: ...
+
+    def look(self, line: bytes) -> Any: ...
+
+    def take(self, line: bytes, origin: Origin, looked: Any) -> list[Event] | Refusal: ...
 
 
 class Intake:
@@ -80,6 +94,8 @@ class Intake:
         self.inputs, self.tally.errors = find_inputs(inputs, stdin)
         self.is_stream = stream or any(i.is_pipe for i in self.inputs)
         self._normaliser = normaliser
+        normaliser.ticks = self.is_stream
+        self._look = normaliser.look
         self._lateness = max(lateness or 0, 0)
         self._host = host
         self._stdin = stdin
@@ -105,6 +121,7 @@ class Intake:
             merged = self._merged(ordered, Occurrences(waits))
             yield from self._finish(_settled(merged) if waits else merged)
         finally:
+            self.tally.by_format = self._normaliser.read
             self.tally.offsets = self._clock.offsets()
 
     # -- files ----------------------------------------
@@ -134,7 +151,8 @@ class Intake:
             for event in homeless:
                 event.host = self._host_of(event)
             correct_all(self._clock, homeless)
-        return borne_out(in_order(events))
+        ordered = in_order(events)
+        return borne_out(ordered) if self._normaliser.is_whole else ordered
 
     # -- pipes ----------------------------------------
 
@@ -170,7 +188,9 @@ class Intake:
             if not event.host:
                 event.host = self._host_of(event)
             for ready in hold.take(event):
-                if not _only_measures(ready):
+                if _only_tells_time(ready):
+                    reorder.hear(ready, arrived)
+                else:
                     reorder.add(ready, arrived)
             yield from reorder.release()
 
@@ -226,8 +246,13 @@ class Intake:
         if text is not None and (not text or text.isspace()):
             tally.blank += 1
             return []
+        looked = self._look(text) if text is not None else None
+        if looked is LEFT:
+            tally.recorded += 1
+            tally.silent += 1
+            return []
         origin = Origin(input.name, number, offset, input.rank)
-        result = self._normaliser.normalise(text, origin) if text is not None else None
+        result = self._normaliser.take(text, origin, looked) if text is not None else None
         if not isinstance(result, list):
             cause = TOO_LONG if result is None else result.cause
             tally.count_bad(cause, origin)
@@ -244,9 +269,9 @@ class Intake:
                 self._containers.learn(event)
             elif event.measures is not None:
                 self._clock.learn(event)
-            if not _only_measures(event):
+            if not _only_tells_time(event):
                 passing.append(event)
-        if not passing:
+        if all(event.unasked for event in passing):
             tally.silent += 1
         return result if self.is_stream else passing  # on a pipe, `Hold` measures
 
@@ -263,7 +288,7 @@ class Intake:
         """Each occurrence once."""
         duplicates, tally = Duplicates(), self.tally
         for event in ordered:
-            if duplicates.is_duplicate(event):
+            if not event.unasked and duplicates.is_duplicate(event):
                 tally.duplicates += 1
             else:
                 yield from occurrences.take(event)
@@ -275,6 +300,9 @@ class Intake:
         """Ordered events to what matching sees: named, counted and numbered."""
         names, tally = Names(), self.tally
         for event in events:
+            if event.unasked:
+                yield event
+                continue
             names.apply(event)
             event.order = tally.passed
             tally.count_passed(event)
@@ -304,7 +332,7 @@ def _settled(events: Iterator[Event]) -> Iterator[Event]:
     yield from seconds.end()
 
 
-def _only_measures(event: Event) -> bool:
+def _only_tells_time(event: Event) -> bool:
     return not event.kinds and not event.fields
 
 

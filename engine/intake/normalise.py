@@ -6,8 +6,9 @@ time in disguise (`Event.clock`), lineage and order are the rooms' after it. `Ev
 entry of `fields`. Called by `intake`; it never raises for anything that a line may hold.
 """
 
-from functools import cache
-from typing import Any
+from collections import Counter
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 import msgspec
 from chainrun.engine.event import Event, Origin
@@ -23,11 +24,11 @@ from chainrun.engine.paths import name as path_name
 from .code_files import code_files, documents, placed
 from .decode import MALFORMED, NOT_OBJECT, NOT_UTF8, TOO_DEEP, DecodeError, Decoder, decode_whole, is_wanted
 from .demand import EVERYTHING, Demand
-from .gate import NO_SORT, OUTERMOST, Gate, Sort
+from .gate import NO_SORT, OUTERMOST, Gate, Sort, Verdict
 from .kinds import complete
 from .resolve import extraction, filled, first, first_text, slots, tests
 from .sieve import Sieve
-from .telling import Memory
+from .telling import Memory, Ticks
 
 EMPTY = "empty line"
 UNKNOWN = "unknown format"
@@ -43,6 +44,16 @@ class Rejected(msgspec.Struct, frozen=True):
     cause: str
 
 
+class Looked(NamedTuple):
+    """What the sieve made of a line: what deals with it, its head, whether anybody needs it, and the whole of it, where
+    it was decoded for that."""
+
+    plan: "_FormatPlan"
+    head: Any
+    verdict: Verdict
+    record: Any = None
+
+
 _Result = list[Event] | Rejected
 
 # The fields of a path's parts, the path that they are made of.
@@ -55,7 +66,10 @@ class Normaliser:
 
     wanted        the canonical fields that anybody reads, besides those that lineage and order always need; None: all
     demand        records that nobody needs yield no event
-    sieve         decode a line as one of the format that is expected, first: the same, in half the time
+    sieve         look at a line first as one of the format that is expected: the same, in a fraction of the time
+    ticks         records that nobody needs tell what time it is: an event of no kind and without fields, one a second
+    is_whole      every record is needed
+    read          how many records there were, by format
     """
 
     def __init__(
@@ -65,18 +79,46 @@ class Normaliser:
         demand: Demand = EVERYTHING,
         sieve: bool = True,
     ) -> None:
+        self.ticks = False
+        self.is_whole = demand.kinds is None
         self._decoder = Decoder(formats, wanted)
-        self._plans = tuple(_FormatPlan(format, self._decoder, wanted, demand) for format in formats)
+        memories = tuple(Memory() for _ in formats)
+
+        def plan(at: int, head: Decoder, body: Decoder) -> _FormatPlan:
+            return _FormatPlan(formats[at], head, body, wanted, demand, memories[at])
+
+        self._plans = tuple(plan(at, self._decoder, self._decoder) for at in range(len(formats)))
         self._recogniser = Recogniser(formats, tuple(plan.gate.matches for plan in self._plans), self._decoder.heads)
-        self._sieve = Sieve(formats, wanted, lambda at, decoder: self._plans[at].on(decoder)) if sieve else None
+        self._sieve = Sieve(formats, self._decoder, wanted, demand, plan) if sieve else None
         self._envelopes = Envelopes(tuple(path for format in formats for path in format.unwrap))
+
+    @property
+    def read(self) -> Counter[str]:
+        plans = (*self._plans, *(self._sieve.plans if self._sieve is not None else ()))
+        read: Counter[str] = Counter()
+        for plan in plans:
+            read[plan.format.name] += plan.count
+        return +read
+
+    def look(self, line: bytes) -> "Looked | None":
+        """What the sieve makes of a line, for `take`; None where it cannot tell. One that is `LEFT` yields nothing."""
+        found = self._sieve.find(line) if self._sieve is not None else None
+        if found is None:
+            return None
+        return Looked(*found) if found[2].is_taken or self.ticks else LEFT
 
     def normalise(self, line: bytes, origin: Origin) -> list[Event] | Rejected:
         """The events of a line: none where it is not needed."""
-        expected = self._sieve.find(line) if self._sieve is not None else None
-        if expected is not None:
-            plan, record = expected
-            events = plan.take(record, line, origin)
+        return self.take(line, origin, self.look(line))
+
+    def take(self, line: bytes, origin: Origin, looked: "Looked | None") -> list[Event] | Rejected:
+        """The same of a line that was looked at."""
+        if looked is not None:
+            plan, head, verdict, record = looked
+            if not verdict.is_taken:
+                return plan.tick(head, origin) if self.ticks else []
+            record = head if plan.is_whole else record or plan.decode(line)
+            events = plan.make(record, verdict, line, origin)
             return Rejected(NO_TIME) if events is None else events
         try:
             record = self._decoder.decode(line)
@@ -86,11 +128,15 @@ class Normaliser:
         if at is None:
             return self._open(line, origin, OUTERMOST, DEEPEST)
         if self._sieve is not None:
-            self._sieve.expect(at)
+            self._sieve.expect(at, record)
         return self._events(at, record, line, origin)
 
     def _events(self, at: int, record: Any, raw: bytes, origin: Origin, outside: Outside = OUTERMOST) -> _Result:
-        events = self._plans[at].take(record, raw, origin, outside)
+        plan = self._plans[at]
+        verdict = plan.judge(record, outside)
+        if not verdict.is_taken:
+            return plan.tick(record, origin, outside) if self.ticks else []
+        events = plan.make(record, verdict, raw, origin, outside)
         return Rejected(NO_TIME) if events is None else events
 
     # -- envelopes ----------------------------------------
@@ -135,37 +181,61 @@ class Normaliser:
 
 
 class _FormatPlan:
-    """One format on one decoder, resolved: each of its sorts of record when the first that is needed comes."""
+    """One format: its gate, on records of one decoder, and of another, which may be the same, each of its sorts of
+    record, resolved when the first that is needed comes. `count`: the records judged."""
 
     def __init__(
         self,
         format: Format,
-        decoder: Decoder,
+        head: Decoder,
+        body: Decoder,
         wanted: frozenset[str] | None,
         demand: Demand,
-        memory: Memory | None = None,
+        memory: Memory,
     ) -> None:
-        self.gate = Gate(format, decoder, wanted, demand, memory)
-        self._format = format
-        self._decoder = decoder
+        self.format = format
+        self.count = 0
+        self.is_whole = head is body
+        self.gate = Gate(format, head, wanted, demand, memory, is_head=not self.is_whole)
+        self.decode = body.quick
+        self._body = body
+        self._demand = demand
         self._wanted = wanted
+        self._memory = memory
         self._resolved: dict[Sort, _RecordPlan] = {}
+        self._ticks = Ticks(format, head, memory)
 
-    def on(self, decoder: Decoder) -> "_FormatPlan":
-        """The same for records of another decoder."""
-        return _FormatPlan(self._format, decoder, self._wanted, self.gate.demand, self.gate.memory)
+    def judge(self, head: Any, outside: Outside = OUTERMOST) -> Verdict:
+        self.count += 1
+        return self.gate.judge(head, outside)
 
-    def take(self, record: Any, line: bytes, origin: Origin, outside: Outside = OUTERMOST) -> list[Event] | None:
-        """The events of a record: none where it is not needed; None where it has no usable time."""
-        sort = self.gate.judge(record, origin, outside)
-        if not isinstance(sort, Sort):
-            return sort
+    def judge_whole(self, record: Any) -> Verdict:
+        """The same where the head leaves the gate unsure."""
+        return self._whole_gate.judge(record)
+
+    @cached_property
+    def _whole_gate(self) -> Gate:
+        return Gate(self.format, self._body, self._wanted, self._demand, self._memory)
+
+    def tick(self, head: Any, origin: Origin, outside: Outside = OUTERMOST) -> list[Event]:
+        """What a record that nobody needs says of the time."""
+        return self._ticks.of(head, origin, outside)
+
+    def make(
+        self, record: Any, verdict: Verdict, line: bytes, origin: Origin, outside: Outside = OUTERMOST
+    ) -> list[Event] | None:
+        """The events of a record; None where it has no usable time."""
+        sort = verdict.sort
         plan = self._resolved.get(sort)
         if plan is None:
-            format = msgspec.structs.replace(self._format, os=sort.os)
+            format = msgspec.structs.replace(self.format, os=sort.os)
             found = format.records[sort.at] if sort.at < len(format.records) else NO_SORT
-            plan = self._resolved[sort] = _RecordPlan(found, format, self._decoder, self._wanted)
-        return plan.events(record, line, origin, outside)
+            plan = self._resolved[sort] = _RecordPlan(found, format, self._body, self._wanted)
+        events = plan.events(record, line, origin, outside)
+        if not verdict.is_asked and events is not None:
+            for event in events:
+                event.unasked, event.measures = True, None
+        return events
 
 
 class _RecordPlan:
@@ -341,3 +411,7 @@ def _names(os: str) -> Known:
 
 def _asked(field: str, wanted: frozenset[str] | None) -> bool:
     return wanted is None or field in wanted
+
+
+_NOTHING: Any = None
+LEFT = Looked(_NOTHING, None, Verdict(Sort("", -1), False, False))  # a line that nobody needs

@@ -48,6 +48,8 @@ class Occurrences:
 
     def take(self, event: Event) -> list[Event]:
         """The events that go on, now that this one has come."""
+        if event.unasked:
+            return self._pass(event)
         if self._frontier is None or event.time > self._frontier:
             self._frontier = event.time
             self._forget(event.time - WAIT)

@@ -173,7 +173,20 @@ class Reorder:
         elif is_ahead:
             heap = waiting
         heappush(heap, (event.time, rank, self._arrivals, event))
-        while waiting and waiting[0][0] <= pace.newest:
+        self._bear_out(rank, pace)
+
+    def hear(self, event: Event, arrived: int | None = None) -> None:
+        """Takes note of what time it is by an event that is not passed on."""
+        rank = event.origin.rank
+        pace = self._paces.get(rank)
+        if pace is not None:
+            pace.hear(event.host, event.time, arrived)
+            self._bear_out(rank, pace)
+
+    def _bear_out(self, rank: int, pace: Pace) -> None:
+        """Lets those go on that are not far ahead any more."""
+        waiting = self._waiting[rank]
+        while waiting and pace.newest is not None and waiting[0][0] <= pace.newest:
             heappush(self._heap, heappop(waiting))
 
     def end(self, rank: int) -> None:

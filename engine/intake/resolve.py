@@ -91,7 +91,7 @@ def extraction(
     format: Format,
     is_wanted: Callable[[str], bool],
     paths: list[RawPath],
-    is_read: Callable[[Reading], bool] = lambda reading: True,
+    is_read: Callable[[Reading], bool] | None = None,
 ) -> tuple[Entries, dict[str, Any], frozenset[str]]:
     """How a sort of record gives the wanted fields: read from values behind `paths`, and as constants; and all of their
     names. The first value that says something is the field's."""
@@ -103,7 +103,7 @@ def extraction(
         if is_wanted(field.name):
             names.add(field.name)
             for reading in field.readings:
-                if reading.path and is_read(reading):
+                if reading.path and (is_read is None or is_read(reading)):
                     paths.append(reading.path)
                     entries.append((field.name, conversion(reading, format.os)))
                 elif not reading.path:

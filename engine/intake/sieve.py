@@ -1,95 +1,270 @@
 """The sieve: most lines of a stream are of the format that the last one was, and of no interest.
 
-    line ─ the expected format's own struct ─ is it of this format? ─ its gate ─ needed: its events
-                                                    │                     └───── not needed: that is all
-                                                    └─ not plainly: all formats' struct, and its format is expected next
+    line ─ its head, as of the expected format ─ is it of this format? ─ its gate ─ needed: its body is decoded
+                                                   │                       └─────── not needed: that is all
+                                                   └─ not plainly: all formats' struct, and its format is expected next
 
-A struct of one format is small, so it decodes in a third of the time, and of the formats only those need ruling out
-that might describe the record first. The parser walks over the whole line, so one that is left out has been proven to
-be JSON, of a known format and of no interest, however it is spelled. A scan of whole blocks for literals (Hyperscan:
-ten times as fast as any parser) can prove none of this: not that an escaped key is another, nor that the line is not
-broken; and beside what is done for the lines that do matter it would save little. Called by `normalise`.
+The head is what tells a record's format, sort, process and time: a small struct, decoded in a fifth of the time that
+all formats' takes, and of the formats only those need ruling out that might describe the record first. The parser walks
+over the whole line, so one that is left out has been proven to be JSON, of a known format and of no interest, however
+it is spelled. A scan of whole blocks for literals (Hyperscan) is faster still, and can prove none of this: not that an
+escaped key is another, nor that the line is not broken; and beside what the lines cost that do matter it saves little.
+Called by `normalise`.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
-from chainrun.engine.formats.format import Format
-from chainrun.engine.formats.recognise import Recogniser, excludes
+from chainrun.engine.formats.format import Field, Format, Recognition
+from chainrun.engine.formats.rawpath import RawPath
+from chainrun.engine.formats.recognise import excludes
 
-from .decode import DecodeError, Decoder
+from .decode import Decoder, Reader
+from .demand import Demand
+from .gate import HEAD, Gate, Verdict
 from .resolve import recognition
+from .telling import Unsure, is_plain
 
 MOST = 3  # formats that the lines of one stream may take turns in
+LIKES = 100_000  # heads of one format that are remembered
+LOOKS = 4_096  # keys of one format, the same
+_SECOND = len("2026-03-02T09:01:44")
+_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-Plan = TypeVar("Plan")
+
+class Deals(Protocol):
+    """What deals with the records of one format. `count`: how many it met; `decode`: the whole record of a line;
+    `judge_whole`: where the head leaves its gate unsure."""
+
+    count: int
+    gate: Gate
+
+    def judge(self, head: Any) -> Verdict: ...
+
+    def decode(self, line: bytes) -> Any: ...
+
+    def judge_whole(self, record: Any) -> Verdict: ...
+
+
+Plan = TypeVar("Plan", bound=Deals)
+# What deals with a record, its head, whether it is needed; the whole of it, where it was decoded for that.
+Found = tuple[Plan, Any, Verdict, Any]
 
 
 class Sieve(Generic[Plan]):
-    """The sieve of some formats, in their order. `plan` makes what deals with the records that a decoder gives of one
-    of them."""
+    """The sieve of some formats, in their order.
 
-    def __init__(
-        self, formats: Sequence[Format], wanted: frozenset[str] | None, plan: Callable[[int, Decoder], Plan]
-    ) -> None:
-        self._formats = formats
-        self._wanted = wanted
-        self._plan = plan
-        self._meshes: dict[int, _Mesh[Plan]] = {}
-        self._expected: tuple[_Mesh[Plan], ...] = ()  # the latest first
-
-    def find(self, line: bytes) -> tuple[Plan, Any] | None:
-        """The record of a line, and what deals with it; None where it is not plainly of a format that is expected."""
-        if not line.isascii() and not _is_utf8(line):
-            return None  # whether that matters is for the full decoder to say
-        for mesh in self._expected:
-            try:
-                record = mesh.decode(line)
-            except DecodeError:
-                return None
-            if mesh.is_its(record):
-                return mesh.plan, record
-        return None
-
-    def expect(self, at: int) -> None:
-        """Takes that lines of this format come."""
-        mesh = self._meshes.get(at)
-        if mesh is None:
-            mesh = self._meshes[at] = _Mesh(at, self._formats, self._wanted, self._plan)
-        self._expected = (mesh, *(m for m in self._expected if m is not mesh))[:MOST]
-
-
-class _Mesh(Generic[Plan]):
-    """Decodes the lines of one format, and knows them from those of the formats that come before it."""
+    whole   the decoder of all formats
+    plan    makes what deals with the records of one format: with heads, as one decoder gives them, and with whole
+            records of another
+    """
 
     def __init__(
         self,
-        at: int,
         formats: Sequence[Format],
+        whole: Decoder,
         wanted: frozenset[str] | None,
-        plan: Callable[[int, Decoder], Plan],
+        demand: Demand,
+        plan: Callable[[int, Decoder, Decoder], Plan],
     ) -> None:
-        format = formats[at]
-        others = [f for f in formats[:at] if not excludes(f.recognise, format.recognise)]
-        known = (*map(_recognised, others), format)
-        decoder = Decoder(known, wanted)
-        self.decode = decoder.decode
-        self.plan = plan(at, decoder)
-        tests = tuple(recognition(one, decoder) for one in known)
-        self._find = Recogniser(known, tests, decoder.heads).find
-        self._own = len(others)
+        self._formats = formats
+        self._whole = whole
+        self._wanted = wanted
+        self._demand = demand
+        self._plan = plan
+        self._meshes: dict[int, _Mesh[Plan]] = {}
+        self._expected: tuple[_Mesh[Plan], ...] = ()  # the latest first
+        self.plans: list[Plan] = []
 
-    def is_its(self, record: Any) -> bool:
-        """Whether a record is of this format, and of none that comes before."""
-        return self._find(record) == self._own
+    def find(self, line: bytes) -> Found[Plan] | None:
+        """Where a line is plainly of a format that is expected."""
+        if not line.isascii() and not _is_utf8(line):
+            return None  # whether that matters is for the full decoder to say
+        try:
+            for mesh in self._expected:
+                if (found := mesh.find(line)) is not None:
+                    return found
+        except _REFUSED:
+            pass
+        return None
+
+    def expect(self, at: int, record: Any) -> None:
+        """Takes that lines of this format come, such as this record of all formats' decoder."""
+        mesh = self._meshes.get(at)
+        seen = {key for key in self._keys(at) if self._whole.begins((key,))(record) is not None}
+        if mesh is None or not seen.isdisjoint(mesh.guards):
+            mesh = self._meshes[at] = self._mesh(at, seen if mesh is None else seen | mesh.seen)
+            self.plans.append(mesh.plan)
+        self._expected = (mesh, *(m for m in self._expected if m is not mesh))[:MOST]
+
+    def _keys(self, at: int) -> set[str]:
+        """The outermost keys by which the formats before one are recognised."""
+        return {path[0] for format in self._formats[:at] for group in format.recognise.has for path in group}
+
+    def _mesh(self, at: int, seen: set[str]) -> "_Mesh[Plan]":
+        """`seen`: outermost keys that this format's records have."""
+        format = self._formats[at]
+        rivals, guards = [], []
+        for rival in self._formats[:at]:
+            if not excludes(rival.recognise, format.recognise):
+                lacking = [g for g in rival.recognise.has if seen.isdisjoint(path[0] for path in g)]
+                if lacking:  # a record without these keys is not of it
+                    guards.append(min(lacking, key=len))
+                else:
+                    rivals.append(rival.recognise)
+        known = [_recognised(format, one) for one in (*rivals, Recognition(has=tuple(dict.fromkeys(guards))))]
+        if self._demand.kinds_from(format) is None:  # every record is needed whole
+            head = body = Decoder((*known, format), self._wanted)
+        else:
+            head, body = Decoder((*known, _head(format)), None), Decoder((format,), self._wanted)
+        return _Mesh(format, rivals, guards, seen, head, self._plan(at, head, body))
 
 
-def _recognised(format: Format) -> Format:
-    """Of a format nothing but how its records are recognised."""
+class _Mesh(Generic[Plan]):
+    """Looks at the heads of one format's lines, and knows them from those of the formats that come before it.
+
+    rivals   formats before it that are to be ruled out
+    guards   the others have one of the keys in each of these groups
+    seen     keys of the format's records that no guard can be made of
+    """
+
+    def __init__(
+        self,
+        format: Format,
+        rivals: Sequence[Recognition],
+        guards: Sequence[tuple[RawPath, ...]],
+        seen: set[str],
+        head: Decoder,
+        plan: Plan,
+    ) -> None:
+        self.plan = plan
+        self.seen = seen
+        self.guards = {path[0] for group in guards for path in group}
+        self._head_of = head.quick
+        self._is_its = recognition(format, head)
+        self._are_others = tuple(recognition(_recognised(format, rival), head) for rival in rivals)
+        self._there = {path for one in (format.recognise, *rivals) for group in one.has for path in group}
+        self._tested = {path for one in (format.recognise, *rivals) for path in _tested(one)}
+        self._times = frozenset(_times(format))
+        self._head = head
+        self._guarded = head.heads(tuple(sorted(self.guards)))
+        self._nothing = (None,) * len(self.guards)
+        self._keys = head.reader(plan.gate.keys)
+        self._looks: dict[tuple[Any, ...], _Look | None] = {}
+        self._likes: dict[int, tuple[Verdict, int, str]] = {}
+
+    def find(self, line: bytes) -> Found[Plan] | None:
+        head = self._head_of(line)
+        if self._guarded(head) != self._nothing:
+            return None
+        try:
+            look = self._looks[self._keys(head)]
+            if look is None:
+                return self._judged(head, line)
+            values = look.read(head)
+            # by 64 bits that nobody outside can foresee; with the types, because True and 1.0 are equal to 1
+            key = hash((values[: look.valued], tuple(map(type, values))))
+        except KeyError:
+            return self._met(head, line)
+        except TypeError:  # a list or an object
+            return self._judged(head, line)
+        like = self._likes.get(key)
+        if like is not None:
+            verdict, at, earliest = like
+            if at < 0:
+                self.plan.count += 1
+                return self.plan, head, verdict, None
+            # written alike, the later of two texts is the later time
+            stamp, spelled = values[at], verdict.spelled
+            if earliest <= stamp and len(earliest) == len(stamp) and earliest[:spelled] == stamp[:spelled]:
+                self.plan.count += 1
+                return self.plan, head, verdict, None
+        found = self._judged(head, line)
+        if found is not None and found[3] is None:
+            self._remember(key, look, values, found[2])
+        return found
+
+    def _met(self, head: Any, line: bytes) -> Found[Plan] | None:
+        """What becomes of a record with keys that none had before."""
+        found = self._judged(head, line)
+        if found is not None:
+            if len(self._looks) >= LOOKS:
+                self._looks.clear()
+            look, gate = None, self.plan.gate
+            if (deciding := gate.deciding(head)) is not None:
+                paths, there = deciding
+                valued = sorted(self._tested.union(paths, gate.keys).difference(self._times))
+                rest = sorted(self._there.union(self._times, there).difference(valued))
+                places = {path: len(valued) + at for at, path in enumerate(rest)}
+                look = _Look(self._head.reader((*valued, *rest)), len(valued), places)
+            self._looks[self._keys(head)] = look
+        return found
+
+    def _judged(self, head: Any, line: bytes) -> Found[Plan] | None:
+        if not self._is_its(head) or any(is_its(head) for is_its in self._are_others):
+            return None
+        try:
+            return self.plan, head, self.plan.judge(head), None
+        except Unsure:
+            record = self.plan.decode(line)
+            return self.plan, head, self.plan.judge_whole(record), record
+
+    def _remember(self, key: int, look: "_Look", values: tuple[Any, ...], verdict: Verdict) -> None:
+        """Notes what became of a record: of one that is like it the same, but that nothing is told twice."""
+        at, stamp = -1, ""
+        if verdict.spelled is not None:
+            at = look.places.get(verdict.stamp, -1)
+            stamp = values[at]
+            if at < 0 or type(stamp) is not str or len(stamp) < _SECOND:
+                return
+        if len(self._likes) >= LIKES:
+            self._likes.clear()
+        self._likes[key] = verdict._replace(is_taken=verdict.is_asked), at, stamp
+
+
+class _Look(NamedTuple):
+    """How records with the same keys are looked at: `read` gives the values that decide, `valued` of them, and behind
+    them those that only have to be there; `places`: where among them a time is."""
+
+    read: Reader
+    valued: int
+    places: dict[RawPath, int]
+
+
+def _recognised(format: Format, recognition: Recognition) -> Format:
+    """A format of which nothing is known but how its records are recognised."""
     return msgspec.structs.replace(
-        format, platform=(), written=(), computer=(), number=(), keys=(), records=(), fields=()
+        format, recognise=recognition, platform=(), written=(), computer=(), number=(), keys=(), records=(), fields=()
     )
+
+
+def _head(format: Format) -> Format:
+    """Of a format what its gate reads."""
+    records = tuple(
+        msgspec.structs.replace(record, each=(), also=(), fields=_heading(record.fields)) for record in format.records
+    )
+    return msgspec.structs.replace(format, number=(), records=records, fields=_heading(format.fields))
+
+
+def _heading(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    return tuple(
+        msgspec.structs.replace(field, readings=tuple(filter(is_plain, field.readings)))
+        for field in fields
+        if field.name in HEAD
+    )
+
+
+def _tested(recognition: Recognition) -> Iterator[RawPath]:
+    """The paths whose values decide whether a record is of a format."""
+    yield from recognition.lacks
+    yield from (r.path for condition in recognition.conditions for r in condition.readings if r.path)
+
+
+def _times(format: Format) -> Iterator[RawPath]:
+    """The paths at which its records say when they were, if they do so in one place."""
+    for record in format.records:
+        yield from (r.path for r in (*record.time, *record.spare, *format.written) if r.path)
 
 
 def _is_utf8(line: bytes) -> bool:

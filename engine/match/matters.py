@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from chainrun.dsl.types import ValueType
 
+from ..intake.decode import MADE
 from ..intake.demand import Demand, IsOfApp
 from .entities import NEEDS
 from .kleene import every_of
 from .matcher import Matcher
-from .needs import reads
+from .needs import reads, step_requires
 from .novelty import Novelty
 from .readings import StepTest
 from .wanted import asked
@@ -31,9 +32,11 @@ def demand(matchers: Sequence[Matcher], novelty: Novelty) -> Demand:
     """What these matchers, and the questions for what is new, can use."""
     every = [test for m in matchers for test in (*m.tests.values(), *(watch.test for watch in m.watches))]
     apps = [_app(test) for test in every if test.kinds == _OPEN]
+    fields = {step_requires(test.step) for m in matchers for test in m.tests.values() if not test.kinds}
     if (
         None in apps
-        or not all(test.kinds for test in every)
+        or not all(some - MADE for some in fields)  # anything may be it
+        or not all(watch.test.kinds for m in matchers for watch in m.watches)
         or "event" in novelty.kinds
         or any(m.deadlines.watches for m in matchers)  # that a deadline has passed, any event tells
     ):
@@ -41,11 +44,16 @@ def demand(matchers: Sequence[Matcher], novelty: Novelty) -> Demand:
     learnt = (NEEDS.get(entity, frozenset()) for entity in asked(m.automaton for m in matchers) if entity is not None)
     kinds = {frozenset({kind}) for kind in LIVES.union(novelty.kinds, *learnt)}
     # what is of all other kinds of a step can be an app that is open besides
-    kinds.update(test.kinds - _OPEN or _OPEN for test in every)
+    kinds.update(test.kinds - _OPEN or _OPEN for test in every if test.kinds)
     # whether a source was there, to show that something did not happen, any of its records tells
     proofs = [watch.test.kinds for m in matchers for watch in m.watches if not watch.certain]
     proofs += [frozenset({kind}) for kind in sorted(novelty.kinds)]
-    return Demand(frozenset(kinds), tuple(app for app in apps if app is not None), tuple(dict.fromkeys(proofs)))
+    return Demand(
+        kinds=frozenset(kinds),
+        fields=frozenset(some - MADE for some in fields),
+        apps=tuple(app for app in apps if app is not None),
+        proofs=tuple(dict.fromkeys(proofs)),
+    )
 
 
 def _app(test: StepTest) -> IsOfApp | None:

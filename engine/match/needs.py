@@ -59,6 +59,21 @@ def step_needs(step: Step) -> frozenset[str]:
     return names.union(*(needs(condition) for condition in conditions if condition is not None))
 
 
+def step_requires(step: Step) -> frozenset[str]:
+    """Fields without which no event can be the step: a comparison with what is missing is never true."""
+    names: set[str] = set()
+    conditions = [c for c in (step.where, *(part.where for part in step.parts)) if c is not None]
+    while conditions:
+        condition = conditions.pop()
+        if isinstance(condition, Binary) and condition.op == "and":
+            conditions += (condition.left, condition.right)
+        elif isinstance(condition, Binary) and condition.op != "or":
+            sides = (condition.left, condition.right)
+            if not any(isinstance(side, Literal) and side.value is None for side in sides):
+                names.update(side.name for side in sides if isinstance(side, Field))
+    return frozenset(names)
+
+
 def reads(tested: Expression | Pattern) -> frozenset[tuple[str, str]]:
     """The captured values that a pattern or condition reads: (capture, field); field "" is what the captured step
     introduced, and `raw."path"` a raw field of its record."""
