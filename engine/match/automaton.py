@@ -19,11 +19,14 @@ states. So one event costs one look-up for each edge that it satisfies, however 
 something that an edge asks besides: that another event lies in no interval, or at no time before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import msgspec
 from chainrun.dsl.model import Chain, Field, Literal, Measure, Step
 from chainrun.dsl.types import Entity
+
+# The values of a chain's scope: of a host, its name.
+Scope = tuple[Hashable, ...]
 
 LEVEL = "?"
 START = "^"

@@ -11,12 +11,10 @@ from heapq import heapify, heappop, heappush
 
 from ..event import Event
 from ..process import Process
-from .groups import Group, Interval, Node
+from .groups import ALWAYS, Group, Interval, Node
 from .ledger import Basis, Seen
 from .starts import earliest
 from .trails import Trail, Trails, by_latest
-
-ALWAYS = -(1 << 63)  # a moment before all others
 
 # When matches were complete, and the nodes that they end in; with a start those that began then, and no others.
 Moment = tuple[int, list[tuple[Node, int | None]]]
@@ -64,7 +62,7 @@ class Match:
 
     def show(self, trail: Trail) -> None:
         """Take a match for the witness of the steps that have none yet."""
-        shown = {node.step.number: node for node in trail.nodes if not node.interior}
+        shown = {node.step.number: node for node in trail.nodes if not node.remarks.interior}
         for number, node in shown.items():
             self.witness.setdefault(number, node.event)
             self.processes.setdefault(number, node.process)
@@ -185,9 +183,9 @@ class _Walk:
         self.seen[id(node)] = since
         if known is None:
             self._record(node.event, node.step.number)
-            if node.seen is not None:
-                self._count(node.seen)
-        if node.cut:
+            if node.remarks.seen is not None:
+                self._count(node.remarks.seen)
+        if node.remarks.cut:
             self.cut.update(n for interval in node.before if interval.group for n in interval.group.steps)
         for interval in node.before:
             bound = since if interval.since is None else max(since, interval.since)

@@ -7,11 +7,17 @@ of earlier groups that it can follow. Nothing is copied or enumerated; `evidence
 
 The latest start in such an interval is asked for at every look-up, so it is kept as *peaks*: nodes whose start no later
 node reaches; the first peak at or after the interval's beginning has the answer (a monotonic queue).
+
+Most groups have one node and never another: it stands for its group by itself (`store`), and is followed alike. Nodes
+and intervals are structs that the garbage collector leaves alone; where nodes refer to the group that holds them, in
+endless repetitions, it lets go of them when it is over (`Group.close`).
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
+import msgspec
 from chainrun.dsl.model import Step
 
 from ..event import Event
@@ -21,6 +27,8 @@ from .ledger import Seen
 # The log of a flood: how many nodes of one group are kept as evidence. Detection never reads what is cut.
 LOG_LIMIT = 10_000
 
+ALWAYS = -(1 << 63)  # a moment before all others
+
 # How many intervals of one node are kept: an event joins one group for each ancestor, and a nest of processes has many.
 BEFORE_LIMIT = 256
 
@@ -29,94 +37,111 @@ BEFORE_LIMIT = 256
 Path = tuple[int, list[int], list[tuple[int, bool]], bool]
 
 
-class Node:
-    """An event in the place of a step, at the end of partial matches.
+class Remarks(msgspec.Struct, frozen=True, gc=False):
+    """What there is to say of few nodes.
 
-    start    the latest possible start of any match that ends here
-    via      the earlier node with the latest start, of those the latest: following it gives a tightest witness
-    outer    on that way, the last node before this that is no inner event of a repetition
-    process  whom the step introduced, else who acted
-    begins   a match begins here, whatever else it can follow
     interior one of a repetition's events that is not its last: evidence, and no witness
+    outer    of such, on the tightest way here, the last node before this that is none
     loose    the tightest way here is not known to be linked
     unproven what must not have happened on that way is not known for want of records
     seen     of a counted step that begins the chain: what the count rests on
     asked    the earliest start that `starts` has found, and from when on it looked
+    cut      not all that it follows is known any more
     """
 
-    __slots__ = (
-        "asked",
-        "before",
-        "begins",
-        "cut",
-        "event",
-        "implicit",
-        "interior",
-        "loose",
-        "outer",
-        "process",
-        "seen",
-        "start",
-        "step",
-        "unproven",
-        "via",
-    )
+    interior: bool = False
+    outer: "Node | None" = None
+    loose: bool = False
+    unproven: bool = False
+    seen: Seen | None = None
+    asked: tuple[int, int] | None = None
+    cut: bool = False
 
-    def __init__(
-        self,
-        event: Event,
-        step: Step,
-        start: int,
-        implicit: bool = False,
-        process: Process | None = None,
-        interior: bool = False,
-    ) -> None:
-        self.event = event
-        self.step = step
-        self.start = start
-        self.implicit = implicit
-        self.process = process
-        self.interior = interior
-        self.before: list[Interval] = []
-        self.cut = False
-        self.via: Node | None = None
-        self.outer: Node | None = None
-        self.begins = False
-        self.loose = False
-        self.unproven = False
-        self.seen: Seen | None = None
-        self.asked: tuple[int, int] | None = None
+
+PLAIN, INTERIOR = Remarks(), Remarks(interior=True)
+
+
+class Node(msgspec.Struct, eq=False, gc=False):
+    """An event in the place of a step, at the end of partial matches.
+
+    process  whom the step introduced, else who acted
+    start    the latest possible start of any match that ends here
+    implicit the event shows no more than that an app is open
+    before   what it can follow
+    via      the earlier node with the latest start, of those the latest: following it gives a tightest witness; None
+             where a match begins here, whatever else it can follow
+    """
+
+    event: Event
+    step: Step
+    process: Process | None
+    start: int
+    implicit: bool = False
+    remarks: Remarks = PLAIN
+    before: "Sequence[Interval]" = ()
+    via: "Node | None" = None
+
+    @property
+    def begins(self) -> bool:
+        return self.via is None
+
+    def remark(self, **said: Any) -> None:
+        """Say more of it."""
+        self.remarks = msgspec.structs.replace(self.remarks, **said)
+
+    def lead(self, interval: "Interval", best: "Node") -> None:
+        """Make an interval, of which `best` has the latest start, the tightest way here."""
+        self.via = best
+        self.start = best.start
+        loose, unproven = interval.loose, interval.unproven
+        if loose or unproven or self.remarks is not PLAIN:
+            outer = best.remarks.outer if best.remarks.interior else best
+            self.remark(outer=outer, loose=loose, unproven=unproven)
 
     def follow(self, interval: "Interval", best: "Node") -> None:
-        """Take an interval as a predecessor; `best` is its node with the latest start."""
+        """Take one more interval as a predecessor."""
         if len(self.before) < BEFORE_LIMIT:
-            self.before.append(interval)
-        else:
-            self.cut = True
+            self.before = [*self.before, interval]
+        elif not self.remarks.cut:
+            self.remark(cut=True)
         via = self.via
-        if self.begins:
-            return  # no start is later than its own
-        if (
-            via is None
-            or best.start > via.start
-            or (best.start == via.start and self._is_tighter(best, interval.loose))
+        if via is not None and (
+            best.start > via.start or (best.start == via.start and self._is_tighter(best, interval.loose))
         ):
-            self.via = best
-            self.outer = best.outer if best.interior else best
-            self.start = best.start
-            self.loose = interval.loose
-            self.unproven = interval.unproven
+            self.lead(interval, best)
+
+    # -- in place of a group ------------------------------------------------
+
+    @property
+    def oldest(self) -> Event:
+        return self.event
+
+    def interval(
+        self, at: int, least: int | None, most: int | None, edge: int, after: int | None = None
+    ) -> "tuple[Interval, Node] | None":
+        """What `Group.interval` says."""
+        event = self.event
+        gap = at - event.time
+        if gap < (least or 0) or (most is not None and gap > most) or (after is not None and event.order < after):
+            return None
+        return Interval(None, 0, 1, self), self
+
+    def expire(self, horizon: int) -> bool:
+        """What `Group.expire` says."""
+        return self.start < horizon
+
+    # -- ways ---------------------------------------------------------------
 
     def _is_tighter(self, best: "Node", loose: bool) -> bool:
         assert self.via is not None
-        return (best.path(), not loose) > (self.via.path(), not self.loose)
+        return (best.path(), not loose) > (self.via.path(), not self.remarks.loose)
 
     def path(self) -> Path:
         """What makes a witness the tightest: the latest start, then the latest events, last first; of what the same
         events can be, the alternative written first, an app opened before one that merely was open, and what is linked
         before what is not known to be."""
         nodes = self.line()
-        return path(nodes, any(node.loose for node in nodes))
+        return path(nodes, any(node.remarks.loose for node in nodes))
 
     def line(self) -> "list[Node]":
         """The nodes of the way of the latest starts, this first."""
@@ -128,12 +153,12 @@ class Node:
 
 def path(nodes: "Sequence[Node]", loose: bool) -> Path:
     """What `Node.path` says, of any way: its nodes, the last first, and whether it is not known to be linked."""
-    shown = [node for node in nodes if not node.interior]
+    shown = [node for node in nodes if not node.remarks.interior]
     steps = [(-node.step.number, not node.implicit) for node in shown]
     return nodes[-1].start, [node.event.order for node in shown], steps, not loose
 
 
-class Interval:
+class Interval(msgspec.Struct, eq=False, gc=False):
     """Nodes `lo` to `hi` (excluded) of a group's log; or, where `group` is None, the single node `only`.
 
     since    no match that began before this moment may go on from here; None: as far as the window reaches
@@ -142,17 +167,14 @@ class Interval:
     unproven what must not have happened in between is not known for want of records
     """
 
-    __slots__ = ("group", "hi", "lo", "loose", "only", "seen", "since", "unproven")
-
-    def __init__(self, group: "Group | None", lo: int, hi: int, only: Node | None = None) -> None:
-        self.group = group
-        self.lo = lo
-        self.hi = hi
-        self.only = only
-        self.since: int | None = None
-        self.seen: Seen | None = None
-        self.loose = False
-        self.unproven = False
+    group: "Group | None"
+    lo: int
+    hi: int
+    only: Node | None = None
+    since: int | None = None
+    seen: Seen | None = None
+    loose: bool = False
+    unproven: bool = False
 
 
 class Peaks:
@@ -186,9 +208,10 @@ class Peaks:
 def _is_tied(old: Node, new: Node) -> bool:
     """Whether an older node of the same start is still the tighter one: a repetition's inner events are no witnesses,
     so of these what stands before the repetition decides."""
-    if not new.interior or old.outer is new.outer or old.outer is None or new.outer is None:
+    if not new.remarks.interior:
         return False
-    return old.outer.path() > new.outer.path()
+    before, after = old.remarks.outer, new.remarks.outer
+    return before is not after and before is not None and after is not None and before.path() > after.path()
 
 
 class Delayed:
@@ -207,15 +230,15 @@ class Delayed:
 
 
 class Group:
-    """All partial matches in one state with one live key.
+    """All partial matches in one state with one live key, where there are several nodes.
 
     first   the index of the oldest node still in the log; `end` is one past the newest
     times   the nodes' event times, rising
     whole   the log is never cut, since something will ask for its middle
     ordered later nodes reach no earlier starts, as far as anybody asks (`starts`)
+    since   what began before this moment is forgotten
     steps   the numbers of the steps that lead here: their counts are lower bounds once the log is cut
     asked   what `starts` found last: from which moment on, among which nodes (two), in which the earliest start
-    since   what began before this moment is forgotten
     """
 
     __slots__ = (
@@ -223,11 +246,9 @@ class Group:
         "cut",
         "delayed",
         "first",
-        "key",
         "nodes",
         "ordered",
         "peaks",
-        "scope",
         "since",
         "state",
         "steps",
@@ -235,19 +256,9 @@ class Group:
         "whole",
     )
 
-    def __init__(
-        self,
-        state: int,
-        scope: Hashable,
-        key: tuple[Hashable, ...],
-        steps: frozenset[int] = frozenset(),
-        whole: bool = False,
-        ordered: bool = False,
-    ) -> None:
+    def __init__(self, state: int, steps: frozenset[int] = frozenset(), whole: bool = False, ordered: bool = False):
         self.state = state
         self.steps = steps
-        self.scope = scope
-        self.key = key
         self.nodes: list[Node] = []
         self.times: list[int] = []
         self.first = 0
@@ -257,11 +268,15 @@ class Group:
         self.peaks = Peaks()
         self.delayed: dict[int, Delayed] | None = None
         self.asked: tuple[int, int, int, int, int] | None = None
-        self.since = -(1 << 63)
+        self.since = ALWAYS
 
     @property
     def end(self) -> int:
         return self.first + len(self.nodes)
+
+    @property
+    def oldest(self) -> Event:
+        return self.nodes[0].event
 
     def append(self, node: Node) -> None:
         # a late event stands in the log where it arrived; its start is its own
@@ -284,7 +299,7 @@ class Group:
             return False
         if node.begins:
             return not node.before and (last is None or last.begins)
-        if len(node.before) != 1 or node.cut:
+        if len(node.before) != 1:
             return False
         interval = node.before[0]
         group = interval.group
@@ -332,16 +347,24 @@ class Group:
         best = max(held, key=lambda n: (n.start, n.event.order), default=None)
         return None if best is None else (Interval(self, lo, hi), best)
 
-    def trim(self, horizon: int) -> None:
-        """Drop nodes that happened before `horizon` from the log."""
-        self.since = max(self.since, horizon)
-        dead = bisect_left(self.times, horizon)
-        if dead:
-            self._forget(dead)
+    def expire(self, horizon: int) -> bool:
+        """Drop nodes that happened before `horizon` from the log; whether every partial match here began before it."""
         peaks = self.peaks
+        if peaks.nodes[0].start < horizon:
+            return True
+        self.since = max(self.since, horizon)
+        if self.times[0] < horizon:
+            self._forget(bisect_left(self.times, horizon))
         while peaks.nodes[-1].start < horizon:
             peaks.nodes.pop()
             peaks.indices.pop()
+        return False
+
+    def close(self) -> None:
+        """Let go of its nodes, which may refer to it."""
+        self._forget(len(self.nodes))
+        self.peaks = Peaks()
+        self.delayed = None
 
     def _forget(self, count: int) -> None:
         del self.nodes[:count]

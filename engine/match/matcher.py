@@ -13,13 +13,13 @@ from typing import NamedTuple
 from chainrun.dsl.model import Exclusion, Expression, Step
 
 from ..event import Event
-from .automaton import HOST_SCOPES, LEVEL, Automaton, State
+from .automaton import HOST_SCOPES, LEVEL, Automaton, Scope, State
 from .conditions import Test, compile_condition, reads
 from .digests import digested
 from .entities import NEEDS, Entities
 from .exclusions import applies
 from .fields import OPAQUE, hashable
-from .groups import Group, Interval, Node
+from .groups import Interval, Node
 from .ledger import Seen
 from .novelty import Novelty
 from .readings import Reading, Readings, StepTest
@@ -56,7 +56,7 @@ class Completion:
         "waited",
     )
 
-    def __init__(self, node: Node, scope: Hashable, identity: Key, level: int, at: int, state: State, key: Key) -> None:
+    def __init__(self, node: Node, scope: Scope, identity: Key, level: int, at: int, state: State, key: Key) -> None:
         self.node = node
         self.scope = scope
         self.identity = identity
@@ -152,20 +152,21 @@ class Matcher:
             is_late = event.time < self.newest.get(scope, event.time)
             if not is_late:
                 self.newest[scope] = event.time
-        for number in readings:
-            self.counts[number].satisfied += 1
-        completions = self._advance_all(event, scope, readings) if readings else []
+        completions: list[Completion] = []
+        if readings:
+            for number in readings:
+                self.counts[number].satisfied += 1
+            for counter in self.counters:
+                counter.note(event, scope, readings)
+            states = self._open_to(tuple(readings), scope)
+            if states:
+                completions = self._advance_all(states, event, scope, readings)
         if not is_late:  # what came late proves nothing: it is not known what came between
             for watch in self.watches:
                 watch.note(event, scope)
         return completions
 
-    def _advance_all(self, event: Event, scope: Hashable, readings: Readings) -> list[Completion]:
-        for counter in self.counters:
-            counter.note(event, scope, readings)
-        states = self._open_to(tuple(readings))
-        if not states:
-            return []
+    def _advance_all(self, states: list[State], event: Event, scope: Scope, readings: Readings) -> list[Completion]:
         completions: list[Completion] = []
         early: dict[int, Nodes] = {}
         linked: set[int] = set()
@@ -190,8 +191,8 @@ class Matcher:
             self.counts[number].linked += 1
         return completions
 
-    def _open_to(self, steps: tuple[int, ...]) -> list[State]:
-        """The states to which these steps can lead now, last first."""
+    def _open_to(self, steps: tuple[int, ...], scope: Scope) -> list[State]:
+        """The states to which these steps can lead now in a scope, last first."""
         turns = self._turns.get(steps)
         if turns is None:
             turns = self._turns[steps] = tuple(self._make_turns(steps))
@@ -199,7 +200,7 @@ class Matcher:
         states = []
         for state, after in turns:
             for number in after:
-                if number is None or groups[number]:
+                if number is None or scope in groups[number]:
                     states.append(state)
                     break
         return states
@@ -228,7 +229,7 @@ class Matcher:
                 complete.append(completion)
             yield at, complete
 
-    def _scope_of(self, event: Event) -> Hashable | None:
+    def _scope_of(self, event: Event) -> Scope | None:
         if self._is_by_host:
             return (event.host,) if event.host else None
         values = []
@@ -243,7 +244,7 @@ class Matcher:
         self,
         state: State,
         event: Event,
-        scope: Hashable,
+        scope: Scope,
         readings: Readings,
         early: dict[int, Nodes],
     ) -> Nodes:
@@ -258,7 +259,7 @@ class Matcher:
                         self._continue(way, step, event, scope, reading, readings, early, nodes)
         return nodes
 
-    def _begin(self, way: Way, step: Step, event: Event, scope: Hashable, reading: Reading, nodes: Nodes) -> None:
+    def _begin(self, way: Way, step: Step, event: Event, scope: Scope, reading: Reading, nodes: Nodes) -> None:
         seen: Seen | None = None
         if way.count is not None:
             seen = way.count.seen(scope, (), event, reading)
@@ -269,17 +270,17 @@ class Matcher:
             return
         first = way.is_first(scope, (), event, reading) if way.prior else True
         if first is not False:
-            node = nodes[place] = Node(event, step, event.time, reading.implicit, reading.process, way.interior)
-            node.seen = seen
-            node.begins = True
-            node.unproven = first is None or (way.doubts and not way.is_certain((), event, reading))
+            node = nodes[place] = Node(event, step, reading.process, event.time, reading.implicit, way.remarks)
+            unproven = first is None or (way.doubts and not way.is_certain((), event, reading))
+            if unproven or seen is not None:
+                node.remark(unproven=unproven, seen=seen)
 
     def _continue(
         self,
         way: Way,
         step: Step,
         event: Event,
-        scope: Hashable,
+        scope: Scope,
         reading: Reading,
         readings: Readings,
         early: dict[int, Nodes],
@@ -287,16 +288,15 @@ class Matcher:
     ) -> None:
         edge, source = way.edge, way.source
         assert source is not None
-        table = self.store.table(source, way.index)
         may_coincide = way.may_coincide and not reading.implicit
         implicit = self._implicit(source, event, scope, readings, early) if may_coincide else None
-        if not table and not implicit:
+        if not implicit and scope not in self.store.groups[source.number]:
             return
         for wanted in way.wanted(event, reading):
-            for before, group in table.get((scope, wanted), _NONE).items():
+            for before, group in self.store.find(source.number, way.index, scope, wanted):
                 if way.asks and not way.holds(before, event, reading):
                     continue
-                after = way.ended(scope, before, group.nodes[0].event.order) if way.absent else None
+                after = way.ended(scope, before, group.oldest.order) if way.absent else None
                 found = group.interval(event.time, edge.least, edge.most, way.number, after)
                 if found is not None:
                     self._join(way, step, event, scope, reading, before, *found, nodes)
@@ -313,7 +313,7 @@ class Matcher:
         self,
         source: State,
         event: Event,
-        scope: Hashable,
+        scope: Scope,
         readings: Readings,
         early: dict[int, Nodes],
     ) -> Nodes:
@@ -327,7 +327,7 @@ class Matcher:
         way: Way,
         step: Step,
         event: Event,
-        scope: Hashable,
+        scope: Scope,
         reading: Reading,
         before: Key,
         interval: Interval,
@@ -345,20 +345,23 @@ class Matcher:
             if interval.seen is None:
                 return
         place = way.key(before, event, reading), step.number, reading.implicit
-        node = nodes.get(place)
-        if node is None:
-            node = nodes[place] = Node(event, step, best.start, reading.implicit, reading.process, way.interior)
         interval.unproven = first is None or (way.doubts and not way.is_certain(before, event, reading))
         if way.absent and not interval.unproven:
             interval.unproven = not way.is_proven(before, event, best.event.order)
         interval.loose = way.edge.loose or (interval.seen is not None and interval.seen.is_loose)
         if reach is not None:
             interval.since = event.time - reach
-        node.follow(interval, best)
+        node = nodes.get(place)
+        if node is None:
+            node = Node(event, step, reading.process, best.start, reading.implicit, way.remarks, before=[interval])
+            nodes[place] = node
+            node.lead(interval, best)
+        else:
+            node.follow(interval, best)
 
     # -- state --------------------------------------------------------------
 
-    def _complete(self, state: State, key: Key, node: Node, scope: Hashable, at: int) -> Completion:
+    def _complete(self, state: State, key: Key, node: Node, scope: Scope, at: int) -> Completion:
         layout = state.layout
         level = key[-1] if layout and layout[-1] == LEVEL else 0
         identity = tuple(key[layout.index(slot)] if slot is not None else None for slot in state.identity)
@@ -425,9 +428,6 @@ def _scope_part(field: str, entities: Entities) -> Callable[[Event], Hashable | 
             return entities.identity
         case _:
             return lambda event: digested(hashable(event.fields.get(field)))
-
-
-_NONE: dict[Key, Group] = {}
 
 
 def _final_tests(when: Expression | str, states: Sequence[State], novelty: Novelty) -> list[Test | None]:

@@ -17,8 +17,9 @@ def earliest(node: Node, horizon: int) -> int:
     """The earliest start, from `horizon` on, of the matches that end in a node; NEVER where there is none."""
     if node.start < horizon:
         return NEVER
-    if node.asked is not None and node.asked[0] <= horizon <= node.asked[1]:
-        return node.asked[1]
+    asked = node.remarks.asked
+    if asked is not None and asked[0] <= horizon <= asked[1]:
+        return asked[1]
     found = node.event.time if node.begins else NEVER
     for interval in node.before:
         bound = horizon if interval.since is None else max(horizon, interval.since)
@@ -27,7 +28,7 @@ def earliest(node: Node, horizon: int) -> int:
             found = min(found, earliest(interval.only, bound))
         else:
             found = min(found, _earliest_among(interval.group, interval.lo, interval.hi, bound))
-    node.asked = horizon, found
+    node.remark(asked=(horizon, found))
     return found
 
 

@@ -1,82 +1,117 @@
 """Where a chain's partial matches are kept: the groups of each state, found by the values that an edge joins on.
 
 A state has one index for each set of slots that an edge out of it joins on, so that the groups which an event can
-follow are one look-up away, however many there are. Used by `matcher` alone.
+follow are one look-up away, however many there are. Where these are all the slots that there are, as mostly, the table
+of the groups is the index, and a group of one node is that node. Used by `matcher` alone.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .automaton import Edge, State
+from .automaton import Edge, Scope, State
 from .groups import Group, Node
 
 Key = tuple[Any, ...]
-Table = dict[Hashable, dict[Key, Group]]  # (scope, joined values) -> live key -> group
+Held = Group | Node
+Table = dict[Scope, dict[Key, Held]]  # by live key
+Index = dict[Scope, dict[Key, dict[Key, Held]]]  # by joined values, then by live key
 
 
 class Store:
     """The groups of one automaton's states."""
 
     def __init__(self, states: Sequence[State]) -> None:
-        self.groups: list[dict[tuple[Hashable, Key], Group]] = [{} for _ in states]
-        self.indices: list[list[tuple[tuple[int, ...], Table]]] = [[] for _ in states]
+        self.groups: list[Table] = [{} for _ in states]
+        # by what they join on; the first is the table itself
+        self.slots = [[tuple(range(len(state.layout)))] for state in states]
+        self.indices: list[list[Index]] = [[] for _ in states]
         self._steps = _steps_upto(states)
         self._trails = any(state.trailing for state in states)
         # a least time asks for the middle of a log, and so does which start is over first
         waited_for = {edge.source for state in states for edge in state.edges if edge.least}
         self._whole = [self._trails or state.number in waited_for for state in states]
         self._joined = {edge.source for state in states for edge in state.edges}
+        self._loops = [any(edge.source == state.number for edge in state.edges) for state in states]
 
     def __len__(self) -> int:
         """How many partial matches are kept apart."""
-        return sum(map(len, self.groups))
+        return sum(len(groups) for table in self.groups for groups in table.values())
 
     def index(self, edge: Edge, source: State) -> int:
         """Which of a state's indices has the groups by what an edge out of it joins on; made where there is none."""
         at = tuple(source.layout.index(j.slot) for j in edge.joins)
-        indices = self.indices[source.number]
-        for i, (slots, _) in enumerate(indices):
-            if slots == at:
-                return i
-        indices.append((at, {}))
-        return len(indices) - 1
+        slots = self.slots[source.number]
+        if at not in slots:
+            slots.append(at)
+            self.indices[source.number].append({})
+        return slots.index(at)
 
-    def table(self, source: State, index: int) -> Table:
-        """The groups of a state, by one of its indices."""
-        return self.indices[source.number][index][1]
+    def find(self, state: int, index: int, scope: Scope, wanted: Key) -> Iterable[tuple[Key, Held]]:
+        """The groups of a state, each with its live key, that have these values in the slots of an index."""
+        if index:
+            bucket: dict[Key, Held] = self.indices[state][index - 1].get(scope, _NONE).get(wanted, _NONE)
+            return bucket.items()
+        held: Held | None = self.groups[state].get(scope, _NONE).get(wanted)
+        return ((wanted, held),) if held is not None else ()
 
     def leads_on(self, state: State) -> bool:
         """Whether anything follows on a state."""
         return state.number in self._joined
 
-    def append(self, state: State, key: Key, node: Node, scope: Hashable) -> None:
+    def append(self, state: State, key: Key, node: Node, scope: Scope) -> None:
         """Add a node to the group of its state, scope and live key."""
-        groups = self.groups[state.number]
-        group = groups.get((scope, key))
-        if group is None:
-            steps, whole = self._steps[state.number], self._whole[state.number]
-            group = groups[scope, key] = Group(state.number, scope, key, steps, whole, ordered=self._trails)
-            for slots, table in self.indices[state.number]:
-                table.setdefault((scope, tuple([key[at] for at in slots])), {})[key] = group
-        group.append(node)
+        number = state.number
+        table = self.groups[number]
+        groups = table.get(scope)
+        if groups is None:
+            groups = table[scope] = {}
+        held = groups.get(key)
+        if isinstance(held, Group):
+            held.append(node)
+        elif held is None and self._may_stand_alone(number):
+            groups[key] = node
+        else:
+            group = groups[key] = Group(number, self._steps[number], self._whole[number], ordered=self._trails)
+            if held is not None:
+                group.append(held)
+            group.append(node)
+            for slots, index in zip(self.slots[number][1:], self.indices[number], strict=True):
+                joined = tuple([key[at] for at in slots])
+                index.setdefault(scope, {}).setdefault(joined, {})[key] = group
+
+    def _may_stand_alone(self, number: int) -> bool:
+        """Whether a group of one node can be that node."""
+        return not (self.indices[number] or self._trails or self._loops[number])
 
     def expire(self, horizon: int) -> None:
         """Forget what began before a moment."""
-        for number, groups in enumerate(self.groups):
-            dead = []
-            for place, group in groups.items():
-                if group.peaks.nodes[0].start < horizon:  # every partial match here began before that
-                    dead.append(place)
-                else:
-                    group.trim(horizon)
-            for scope, key in dead:
-                del groups[scope, key]
-                for slots, table in self.indices[number]:
-                    place = (scope, tuple(key[at] for at in slots))
-                    bucket = table[place]
-                    del bucket[key]
-                    if not bucket:
-                        del table[place]
+        for number, table in enumerate(self.groups):
+            emptied = []
+            for scope, groups in table.items():
+                dead = [key for key, held in groups.items() if held.expire(horizon)]
+                for key in dead:
+                    held = groups.pop(key)
+                    if self._loops[number] and isinstance(held, Group):
+                        held.close()
+                    if self.indices[number]:
+                        self._unlist(number, scope, key)
+                if not groups:
+                    emptied.append(scope)
+            for scope in emptied:
+                del table[scope]
+
+    def _unlist(self, number: int, scope: Scope, key: Key) -> None:
+        for slots, index in zip(self.slots[number][1:], self.indices[number], strict=True):
+            joined = tuple([key[at] for at in slots])
+            found = index[scope]
+            del found[joined][key]
+            if not found[joined]:
+                del found[joined]
+            if not found:
+                del index[scope]
+
+
+_NONE: dict[Key, Any] = {}
 
 
 def _steps_upto(states: Sequence[State]) -> list[frozenset[int]]:

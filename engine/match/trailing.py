@@ -8,7 +8,7 @@ are over first, and what comes before their deadline ends all of them; so one of
 from collections.abc import Hashable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
-from .automaton import State
+from .automaton import Scope, State
 from .groups import Node
 from .starts import NEVER, earliest
 from .watches import Watch
@@ -26,7 +26,7 @@ class Waiting:
 
     __slots__ = ("asked", "key", "latest", "node", "scope", "start", "state")
 
-    def __init__(self, state: State, key: Key, node: Node, scope: Hashable) -> None:
+    def __init__(self, state: State, key: Key, node: Node, scope: Scope) -> None:
         self.state = state
         self.key = key
         self.node = node
@@ -56,7 +56,7 @@ class Deadlines:
             for trailing, watch in zip(state.trailing, watches, strict=True)
         ]
 
-    def wait(self, state: State, key: Key, node: Node, scope: Hashable) -> None:
+    def wait(self, state: State, key: Key, node: Node, scope: Scope) -> None:
         """Let the matches that end in a node wait until their last deadline has passed."""
         waiting = Waiting(state, key, node, scope)
         limits = [most for watch, _, most in self.watches[state.number] if not watch.certain]

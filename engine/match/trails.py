@@ -38,7 +38,7 @@ class Trail:
 def by_latest(node: Node) -> Trail:
     """The tightest of all matches that end in a node."""
     nodes = node.line()
-    return Trail(tuple(nodes), any(n.loose for n in nodes), any(n.unproven for n in nodes))
+    return Trail(tuple(nodes), any(n.remarks.loose for n in nodes), any(n.remarks.unproven for n in nodes))
 
 
 class Trails:
@@ -60,7 +60,7 @@ class Trails:
         """Find the tightest for every node: what a node follows is older, or the same event opened by the way."""
         for node in sorted(self.nodes.values(), key=lambda n: (n.event.order, not n.implicit)):
             if node.begins and node.event.time == self.start:
-                self.found[id(node)] = Trail((node,), node.loose, node.unproven)
+                self.found[id(node)] = Trail((node,), node.remarks.loose, node.remarks.unproven)
             else:
                 ways = list(self._ways(node))
                 if ways:
@@ -94,7 +94,7 @@ class Trails:
             if places[at] < interval.lo:
                 return
             node = group.nodes[places[at] - group.first]
-            if newest is not None and node.event is not newest.event and (not node.interior or count >= INNER):
+            if newest is not None and node.event is not newest.event and (not node.remarks.interior or count >= INNER):
                 return
             newest = node
             yield node

@@ -14,6 +14,7 @@ from .counting import Counter, CountTest, wanted_values
 from .entities import Entities
 from .exclusions import applies
 from .fields import unchanged
+from .groups import INTERIOR, PLAIN
 from .joining import causes, offer
 from .linking import LED, conditions
 from .novelty import Novelty
@@ -61,7 +62,7 @@ class Way:
         self.number = number
         self.edge = edge
         self.source = source
-        self.interior = target.interior
+        self.remarks = INTERIOR if target.interior else PLAIN
         self.index = index  # of the groups that it can follow
         layout = {slot: i for i, slot in enumerate(source.layout)} if source is not None else {}
         self.joins = edge.joins
