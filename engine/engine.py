@@ -100,7 +100,10 @@ class Engine:
             return []
         # what is over by now is told as it was before this event said anything more
         host = event.host if event.doubted else None
-        raised = [one for running in self.waiting if running.is_waiting for one in running.due(event.time, host)]
+        raised: list[Raised] = []
+        for running in self.waiting:
+            if running.is_waiting:
+                raised += running.due(event.time, host)
         now = self.meet(event)
         if self.sweep.is_due(now):
             for running in self.running:

@@ -113,7 +113,8 @@ class Run:
 
     def __iter__(self) -> Iterator[Alert]:
         for event in self._intake:
-            yield from self._counted(self.engine.feed(event))
+            if alerts := self.engine.feed(event):
+                yield from self._counted(alerts)
         yield from self._counted(self.engine.end())
 
     def _counted(self, alerts: list[Alert]) -> Iterator[Alert]:

@@ -5,8 +5,11 @@ written); epochs in s, ms, µs and ns; FILETIME. Each function gives None for wh
 Used by `converters`.
 """
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+
+from .values import Known
 
 # Not before 1970 (an empty FILETIME is 1601) and not after 9999: such a number is a fault, not a moment.
 LATEST = 253_402_300_800_000_000
@@ -24,6 +27,13 @@ def iso(value: object) -> int | None:
     """`2020-10-21 12:19:04.414`, `2020-04-25T22:21:19.6296306Z`, `…+02:00`."""
     if type(value) is not str or len(value) < 16 or value[4] != "-":
         return None
+    # what is finer than a millisecond is hardly ever written twice
+    second = _seconds[value[:19]] if len(value) <= _MILLISECONDS else None
+    rest = _rests[value[19:]] if second is not None else None
+    return _read(value) if second is None or rest is None else _usable(second + rest)
+
+
+def _read(value: str) -> int | None:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
@@ -32,9 +42,37 @@ def iso(value: object) -> int | None:
             return None
         before = iso(f"{value[:17]}59{value[19:]}")
         return None if before is None else _usable(before + 1_000_000)
+    return _usable(_since(moment))
+
+
+def _since(moment: datetime) -> int:
     since = moment - (_EPOCH if moment.tzinfo is None else _EPOCH_UTC)
-    found = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    return found if 0 <= found < LATEST else None
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _second(text: str) -> int | None:
+    """What a moment begins with, in microseconds; None where it is not written so."""
+    if not _SECOND.fullmatch(text):
+        return None
+    try:
+        return _since(datetime.fromisoformat(text))
+    except ValueError:
+        return None
+
+
+def _rest(text: str) -> int | None:
+    """What stands behind the second, fraction and zone, in microseconds."""
+    try:
+        return _since(datetime.fromisoformat(f"1970-01-01T00:00:00{text}"))
+    except ValueError:
+        return None
+
+
+# A second is written by many records, and a fraction of three digits by each thousandth: two look-ups take a quarter of
+# the time that reading takes.
+_SECOND = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
+_MILLISECONDS = len("2020-10-21T12:19:04.414Z")
+_seconds, _rests = Known(_second), Known(_rest)
 
 
 def _epoch(value: object, units: int) -> int | None:

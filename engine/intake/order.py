@@ -10,7 +10,6 @@ Called by `intake`, after clocks have been corrected.
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
-from itertools import groupby
 from math import inf
 from operator import attrgetter
 
@@ -43,13 +42,18 @@ _Entry = tuple[int, int, int, Event]  # time, input, arrival
 
 def in_order(events: list[Event]) -> Iterator[Event]:
     """All events of files, ordered. They must come input by input, in the order given, each in its order of arrival."""
-    for _, group in groupby(sorted(events, key=_time), _time):
-        yield from arrange(list(group))
+    group: list[Event] = []
+    for event in sorted(events, key=_time):
+        if group and event.time != group[0].time:
+            yield from group if len(group) == 1 else arrange(group)
+            group = []
+        group.append(event)
+    yield from arrange(group)
 
 
 def arrange(group: list[Event]) -> list[Event]:
     """Events of one time stamp, each input's in its order of arrival, put in order."""
-    if len(group) == 1:
+    if len(group) <= 1:
         return group
     by_input: dict[int, list[Event]] = defaultdict(list)
     for event in group:
