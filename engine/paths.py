@@ -204,27 +204,28 @@ class ShortNames:
 
     def learn(self, path: str) -> None:
         """Remember the long segments of a Windows path."""
-        if len(path) > _LONGEST or path.count("\\") > _DEEPEST:
-            return
         folder, separator, segment = path.rpartition("\\")
-        if not separator:
+        if not separator or len(path) > _LONGEST:
             return
         known = self._folders.get(folder)
         if known is None:
+            if folder.count("\\") >= _DEEPEST:
+                return
             self.learn(folder)
             known = self.resolve(folder).casefold()
             if len(self._folders) >= self._limit // 4:
                 self._folders.clear()  # so that a folder in use is met afresh before it is the oldest
             self._folders[folder] = known
-        is_short = "~" in segment and _SHORT.fullmatch(segment)
-        is_plain = len(segment) <= _LONGEST_PLAIN and _PLAIN.fullmatch(segment)
-        if 0 < len(segment) <= 255 and not is_short and not is_plain:
+        if len(segment) <= _LONGEST_PLAIN and _PLAIN.fullmatch(segment):
+            return
+        if 0 < len(segment) <= 255 and not ("~" in segment and _SHORT.fullmatch(segment)):
             self._remember((known, *_stem(segment)), segment)
 
     def _remember(self, entry: tuple[str, str, str], segment: str) -> None:
-        known = self._long.pop(entry, segment)
-        same = known is not None and known.casefold() == segment.casefold()
-        self._long[entry] = known if same else None
+        known = self._long.setdefault(entry, segment)
+        self._long.move_to_end(entry)
+        if known is not None and known != segment and known.casefold() != segment.casefold():
+            self._long[entry] = None
         if len(self._long) > self._limit:
             self._long.popitem(last=False)
 

@@ -202,6 +202,7 @@ def zone_of(name: str) -> Convert:
 
 
 @cache
+@cache
 def path_of(os: str) -> Convert:
     def convert(value: Any) -> str | None:
         return paths.normalise(value, os) if type(value) is str and value not in NOTHING and "\0" not in value else None

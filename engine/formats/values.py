@@ -34,15 +34,9 @@ class Known(dict[str, Any]):
 
 
 def remembered(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same conversion, of which the answers to texts are remembered. It says nothing of what is no text; a list
-    raises TypeError."""
+    """The same conversion, of which the answers to texts are remembered, for values that telemetry repeats. For one
+    that can do nothing with a list or an object: of these it raises TypeError."""
     return Known(convert).__getitem__
-
-
-def repeated(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same conversion, of which the answers to texts are remembered, for values that telemetry repeats."""
-    known = Known(convert)
-    return lambda value: known[value] if type(value) is str else convert(value)
 
 
 # -- plain values ----------------------------------------

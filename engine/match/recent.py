@@ -38,6 +38,10 @@ class Recent(dict[K, V]):
             self._forget(self.most // 8 or 1)
         dict.__setitem__(self, key, value)
 
+    def __delitem__(self, key: K) -> None:
+        dict.__delitem__(self, key)
+        self._used.discard(key)
+
     def _forget(self, count: int) -> None:
         """Let so many go, the oldest of those that were not used; what was used is the youngest from now on."""
         used = self._used
@@ -50,4 +54,3 @@ class Recent(dict[K, V]):
                 dict.__setitem__(self, old, value)
             else:
                 count -= 1
-        used.intersection_update(self)
