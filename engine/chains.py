@@ -31,13 +31,14 @@ class Faults(msgspec.Struct, frozen=True):
 
 class Library(msgspec.Struct, frozen=True):
     """Chains loaded together. Where there are `errors`, `analytics` are those that check. `files` counts all;
-    `words` are the files of words that the site file takes in."""
+    `words` are the files of words that the site file takes in, `overrides` what it and `--set` change."""
 
     analytics: tuple[Analytic, ...]
     errors: tuple[Faults, ...] = ()
     warnings: tuple[Faults, ...] = ()
     files: int = 0
     words: tuple[str, ...] = ()
+    overrides: Overrides = Overrides()
 
 
 def read_library(
@@ -96,7 +97,7 @@ def read_library(
             if past := expired(mine, at):
                 warnings.append(Faults(text, past))
     words = tuple(dict.fromkeys(s.source.name for s in overrides.settings if s.is_taken))
-    return Library(tuple(analytics), _distinct(errors), tuple(warnings), len(files), words)
+    return Library(tuple(analytics), _distinct(errors), tuple(warnings), len(files), words, overrides)
 
 
 def load(path: str | Path, *, settings: Sequence[str] = (), site: str | Path | None = None) -> Analytic:
