@@ -24,7 +24,7 @@ VERBS: dict[str, str] = {
     "test": "Run the tests of chain files, and the cases beside them.",
     "coverage": "Show whether telemetry can show each step of a chain.",
     "baseline": "Learn from old telemetry what is not new.",
-    "explain": "Say in prose what a chain means; --dot draws it.",
+    "explain": "Say in prose what a chain means, or why an alert came; --dot draws it.",
     "params": "List a chain file's parameters and where their values come from.",
     "normalise": "Print the canonical events of telemetry files.",
     "kinds": "List the kinds of event, or explain one.",

@@ -174,7 +174,7 @@ def make_alert(
         completeness=_completeness(chain, match),
         flags=sorted(flags),
         suppressed=_suppressed(suppressed) if suppressed is not None else msgspec.UNSET,
-        parameters=_parameters(analytic),
+        parameters=parameters(analytic),
         version=version,
     )
 
@@ -360,7 +360,7 @@ def _name(value: Hashable) -> str:
     return repr(value)
 
 
-def _parameters(analytic: Analytic) -> dict[str, Any]:
+def parameters(analytic: Analytic) -> dict[str, Any]:
     """The fingerprint of all effective parameters, and those that are not the file's own."""
     digest = hashlib.blake2b(digest_size=8)
     for parameter in sorted(analytic.parameters, key=lambda p: p.name):

@@ -143,15 +143,15 @@ def _remarks(chain: Chain, automaton: Automaton) -> Iterator[str]:
         capture = f"of `{called[0]}`" if called else f"of step {step.number}"
         yield f"  The {step.introduces.entity.value} {capture} and what comes after it need not be related."
     yield from _unknown(chain, automaton)
-    yield _alerts(automaton)
+    yield identity(automaton)
     held = in_words(chain.once_within or chain.within or HOUR)
     whose = "" if chain.once_per is not None else ", by it or its descendants,"
     yield f"  Further completions within {held}{whose} are counted with that alert."
     for exclusion in chain.exceptions:
-        yield f"  No alert where {condition_text(exclusion.when)} ({_reason(exclusion)})."
+        yield f"  No alert where {condition_text(exclusion.when)} ({reason(exclusion)})."
     for step in automaton.steps:
         for kept in step.exceptions:
-            yield f"  Step {step.number} takes no event where {condition_text(kept.when)} ({_reason(kept)})."
+            yield f"  Step {step.number} takes no event where {condition_text(kept.when)} ({reason(kept)})."
     for rule in chain.severities:
         condition = f"`{rule.when}` matched" if isinstance(rule.when, str) else condition_text(rule.when)
         yield f"  Severity {rule.level} where {condition}."
@@ -193,7 +193,7 @@ def _news(step: Step) -> set[model.New]:
     return found
 
 
-def _alerts(automaton: Automaton) -> str:
+def identity(automaton: Automaton) -> str:
     """What tells one alert from another, by how the chain was completed."""
     scope = automaton.chain.scope
     ways = []
@@ -206,7 +206,7 @@ def _alerts(automaton: Automaton) -> str:
     return f"  One alert for each {value}{each}." if each else "  One alert in all."
 
 
-def _reason(exclusion: Exclusion | StepExclusion) -> str:
+def reason(exclusion: Exclusion | StepExclusion) -> str:
     """`“lab”, says it-team, until 2027-01-31`."""
     owner = f", says {exclusion.owner}" if exclusion.owner else ""
     until = f", until {stamp(exclusion.until)[:10]}" if exclusion.until is not None else ""
