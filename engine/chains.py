@@ -44,7 +44,7 @@ class Library(msgspec.Struct, frozen=True):
 def read_library(
     paths: Sequence[str | Path],
     settings: Sequence[str] = (),
-    site: str | Path | None = None,
+    site: str | Path | Sequence[str | Path] | None = None,
     *,
     tuned: bool = False,
     at: int | None = None,
@@ -52,14 +52,14 @@ def read_library(
     """The analytics of chain files, and of all `*.chain` files in and below folders; never raises for what they hold.
 
     settings  `Name=value`, `Name+={ … }`, `Name-={ … }`, as after `--set`
-    site      a site file
+    site      a site file, or several, of which the later ones take precedence
     tuned     refuse analytics of whose parameters some were never set
     at        warn of exceptions that no longer apply at this time, in microseconds since 1970
     """
     errors: list[Faults] = []
     overrides = Overrides()
     try:
-        overrides = (load_site(site) if site is not None else overrides) + command_line(settings)
+        overrides = _of_sites(site) + command_line(settings)
     except ChainError as error:
         errors.append(Faults(error.source, error.diagnostics))
     is_site_known = not errors
@@ -98,6 +98,15 @@ def read_library(
                 warnings.append(Faults(text, past))
     words = tuple(dict.fromkeys(s.source.name for s in overrides.settings if s.is_taken))
     return Library(tuple(analytics), _distinct(errors), tuple(warnings), len(files), words, overrides)
+
+
+def _of_sites(site: str | Path | Sequence[str | Path] | None) -> Overrides:
+    """What site files say together; what one of them says of all analytics stands below what any says of one."""
+    overrides = Overrides()
+    for file in [site] if isinstance(site, str | Path) else site or ():
+        overrides += load_site(file)
+    settings = sorted(overrides.settings, key=lambda setting: setting.table is not None)
+    return msgspec.structs.replace(overrides, settings=tuple(settings))
 
 
 def load(path: str | Path, *, settings: Sequence[str] = (), site: str | Path | None = None) -> Analytic:

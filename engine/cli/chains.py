@@ -29,7 +29,7 @@ TunedOption = Annotated[
 def load(
     paths: Sequence[str],
     settings: Sequence[str] | None,
-    site: str | None,
+    site: str | Sequence[str] | None,
     *,
     quiet: bool,
     tuned: bool = False,
@@ -54,13 +54,15 @@ def load(
 def open_library(
     paths: Sequence[str],
     settings: Sequence[str] | None,
-    site: str | None,
+    site: str | Sequence[str] | None,
     *,
     tuned: bool = False,
     at: int | None = None,
 ) -> Library:
     """The chains as the options want them, the nearest site file in force where none is named."""
-    if site is not None and not Path(site).is_file():
-        raise UsageError(f"there is no site file `{excerpt(site, 200)}`")
-    found = site or nearest_site(Path.cwd())
+    named = [site] if isinstance(site, str) else site or ()
+    for name in named:
+        if not Path(name).is_file():
+            raise UsageError(f"there is no site file `{excerpt(name, 200)}`")
+    found = named or nearest_site(Path.cwd())
     return read_library(paths, settings or (), found, tuned=tuned, at=at)
