@@ -9,7 +9,7 @@ STAMP  := $(VENV)/installed
 # A strict editable install is a tree of links: it must be made again when a file comes or goes, not when one changes.
 LISTING := $(shell { cat pyproject.toml; find dsl engine analytics -type f ! -name '*.pyc' | LC_ALL=C sort; } | cksum)
 
-.PHONY: demo dev test fuzz lint bench goldens clean
+.PHONY: demo dev test shippers fuzz lint bench goldens clean
 
 demo: dev
 	@echo '$$ chainrun analytics/an1314.chain examples/01-first-chain/events.jsonl'
@@ -26,8 +26,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { echo 'Python cannot make a virtual environment here; on Debian or Ubuntu: apt-get install python3-venv'; exit 1; }
 	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 
-test: dev
+test: dev shippers
 	$(BIN)/pytest -q -n auto --benchmark-skip
+
+# The real rsyslog and syslog-ng, which `test` runs chainrun under where Debian's packages can be had.
+shippers: dev
+	-@tests/shippers/unpack $(VENV)/shippers
 
 # Longer than in `test`: some minutes (`make FUZZ=4000 fuzz`: half of one), and with Atheris where there is one for this
 # Python.

@@ -77,7 +77,9 @@ class Run:
         options: Options | None = None,
         *,
         stdin: IO[bytes] | int = 0,
+        stream: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
     ) -> None:
         options = options or Options()
         formats = choose_formats(options.telemetry, options.telemetry_files)
@@ -103,7 +105,9 @@ class Run:
             host=options.host,
             inventory=inventory,
             stdin=stdin,
+            stream=stream,
             on_progress=on_progress,
+            on_wait=on_wait,
         )
         self._raised: Counter[tuple[str, str]] = Counter()
 

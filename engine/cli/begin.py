@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import IO, cast
 
 from ..baseline import BaselineError
 from ..chains import Library
@@ -9,6 +10,7 @@ from ..formats import FormatError
 from ..intake.inventory import InventoryError
 from ..report.escape import excerpt
 from ..run import Options, Run
+from .ack import Rsyslog
 from .exits import UsageError
 
 _TOLD = 3  # faults of one file that are told; of an export of the wrong columns every line is one
@@ -19,10 +21,14 @@ def begin(
     inputs: Sequence[str],
     options: Options,
     on_progress: Callable[[int, int], None] | None = None,
+    sender: Rsyslog | None = None,
 ) -> Run:
     """The run of these chains, ready to be iterated."""
     with sound():
-        return Run(library.analytics, inputs, options, on_progress=on_progress)
+        if sender is None:
+            return Run(library.analytics, inputs, options, on_progress=on_progress)
+        stdin = cast(IO[bytes], sender)
+        return Run(library.analytics, inputs, options, stdin=stdin, stream=True, on_wait=sender.settle)
 
 
 @contextmanager

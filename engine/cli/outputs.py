@@ -21,10 +21,10 @@ def needs_spare(output: Path, read: Iterable[str | Path | None]) -> None:
         raise UsageError(f"`{excerpt(output, 200)}` is read by this run, and would be overwritten")
 
 
-def open_text(output: Path) -> TextIO:
-    """The file, emptied."""
+def open_text(output: Path, *, append: bool = False) -> TextIO:
+    """The file, emptied or to be added to."""
     try:
-        return output.open("w", encoding="utf-8", newline="\n")
+        return output.open("a" if append else "w", encoding="utf-8", newline="\n")
     except (OSError, ValueError) as error:
         raise unwritable(output, error) from error
 

@@ -5,22 +5,18 @@ read too where no events are named. Alerts go to standard output, everything els
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from enum import StrEnum
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..chains import chain_files, nearest_site
-from ..report.alert import Alert
 from ..report.escape import excerpt
-from ..report.jsonl import JsonLines
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
-from ..report.text import TextBlocks
 from ..run import Options
+from .ack import Ack, Rsyslog, needs_channel
 from .arguments import (
     HostOption,
     InventoryOption,
@@ -38,14 +34,10 @@ from .begin import begin
 from .chains import SetOption, SiteOption, TunedOption, load
 from .collector import relax
 from .exits import Exit
-from .outputs import needs_spare, open_text
+from .outputs import needs_spare
 from .progress import Bar
 from .signals import drained
-
-
-class Form(StrEnum):
-    TEXT = "text"
-    JSONL = "jsonl"
+from .sink import Form, open_sink
 
 
 def command(
@@ -55,6 +47,12 @@ def command(
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write alerts to a file.")
+    ] = None,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add to the file of --output, which else is emptied first.")
+    ] = False,
+    ack: Annotated[
+        Ack | None, typer.Option(help="Tell the sender on standard output which lines have been dealt with.")
     ] = None,
     settings: SetOption = None,
     site: SiteOption = None,
@@ -110,17 +108,24 @@ def command(
         telemetry_files=tuple(telemetry_file or ()),
         sieve=not no_sieve,
     )
+    if ack is not None:
+        needs_channel(inputs, output)
+    sender = Rsyslog() if ack is not None else None
     bar = Bar(not quiet)
-    run = begin(library, inputs, options, bar.advance)
+    run = begin(library, inputs, options, bar.advance, sender)
     relax()
     read = [
         *run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), *(baseline or ()), inventory,
         site or nearest_site(Path.cwd()), *library.words,
     ]  # fmt: skip
-    with _sink(form, output, read) as write, drained(run) as interrupted, bar:
+    if output is not None:
+        needs_spare(output, read)
+    with closing(open_sink(form, output, append=append or ack is not None)) as sink, drained(run) as interrupted, bar:
         for alert in run:
             bar.close()
-            write(alert)
+            sink.write(alert)
+        if sender is not None:
+            sender.settle()
     if not quiet:
         sys.stderr.write(to_summary(run.tally, run.funnels, Paint(is_wanted(sys.stderr))))
     else:
@@ -131,20 +136,3 @@ def command(
     if not run.is_complete:
         return Exit.UNREADABLE
     return Exit.FOUND if fail_on_alert and run.alerts else Exit.OK
-
-
-@contextmanager
-def _sink(
-    form: Form | None, output: Path | None, read: Iterable[str | Path | None]
-) -> Iterator[Callable[[Alert], None]]:
-    """What writes one alert to where alerts go."""
-    if output is None:
-        if form is Form.TEXT or (form is None and sys.stdout.isatty()):
-            yield TextBlocks(sys.stdout, color=is_wanted(sys.stdout)).write
-        else:
-            sys.stdout.flush()
-            yield JsonLines(sys.stdout.buffer).write
-        return
-    needs_spare(output, read)
-    with open_text(output) as file:
-        yield (TextBlocks(file) if form is Form.TEXT else JsonLines(file.buffer)).write

@@ -71,6 +71,7 @@ class Intake:
     idle        seconds for which the other pipes wait for a silent one
     wall        the clock on our wall, in microseconds since 1970: when a pipe's records arrive
     on_progress called with the bytes read and the bytes there are (0 where a pipe makes that unknown)
+    on_wait     called before a stream is waited for, again and again: all that came of what was read has been taken
     on_bad      called with every line that cannot be used (b"" where it was too long to be held), and the cause
     """
 
@@ -88,6 +89,7 @@ class Intake:
         idle: float = 2.0,
         wall: Callable[[], int] = lambda: time.time_ns() // 1000,
         on_progress: Callable[[int, int], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
         on_bad: Callable[[bytes, Origin, str], None] | None = None,
     ) -> None:
         self.tally = Tally()
@@ -103,6 +105,7 @@ class Intake:
         self._idle = idle
         self._wall = wall
         self._on_progress = on_progress
+        self._on_wait = on_wait
         self._on_bad = on_bad
         self._stopped = False
         self._clock = Clock()
@@ -206,6 +209,8 @@ class Intake:
         while not self._stopped:
             if slowest is not None and len(readers) > 1:
                 patience = min(STOP_CHECK, self._idle - silent)
+            if self._on_wait is not None:
+                self._on_wait()
             ready = wait(candidates, max(patience, 0.0))
             if ready:
                 chosen = min(ready, key=lambda r: (r.input.rank != slowest, r.input.rank))
