@@ -14,7 +14,7 @@ from .intake.demand import Demand
 from .intake.inventory import Inventory
 from .match.automaton import Automaton
 from .match.compile import compile_chain
-from .match.dispatch import Dispatch, StepTests
+from .match.dispatch import Dispatch, StepTests, meaning
 from .match.entities import READS, Entities
 from .match.files import FileKeys
 from .match.lineage import Lineage
@@ -56,25 +56,43 @@ class Engine:
         sees: Mapping[str, frozenset[str]] | None = None,
         inventory: Inventory | None = None,
     ) -> None:
-        self.analytics = tuple(analytics)
         self.lineage = Lineage()
         self.files = FileKeys()
         self.sources = Sources(sees, allowed=allow_unproven)
         self.novelty = Novelty(self.sources)
-        automata = [(a, compile_chain(a, chain, updates)) for a in analytics for chain in a.chains]
-        aliases = dict(pair for analytic in analytics for pair in analytic.aliases)
-        self.entities = Entities(self.files, asked(a for _, a in automata), aliases=aliases, inventory=inventory)
-        reporting = Reporting(VERSION, evidence, raw, updates, suppressed)
-        tests = StepTests(self.entities, self.novelty)
-        self.running = [Running(a, each, self.entities, self.novelty, reporting, tests) for a, each in automata]
+        self.entities = Entities(self.files, (), inventory=inventory)
+        self.alerts = 0
+        self.now: int | None = None  # the time of the newest event
+        self.running: list[Running] = []
+        self._reporting = Reporting(VERSION, evidence, raw, updates, suppressed)
+        self._tests = StepTests(self.entities, self.novelty)
+        self.load(analytics)
+
+    def load(self, analytics: Sequence[Analytic]) -> tuple[Running, ...]:
+        """Runs these analytics from here on, and returns those chains that begin now: one that says what it said goes
+        on where it was, and so does what all chains share."""
+        before = {(r.analytic.id, meaning(r.automaton.chain)): r for r in self.running}
+        self.analytics = tuple(analytics)
+        self.entities.aliases = {k.casefold(): name for analytic in analytics for k, name in analytic.aliases}
+        self.novelty.now = self.now
+        self.running, begun = [], []
+        for analytic, chain in [(a, chain) for a in analytics for chain in a.chains]:
+            running = before.get((analytic.id, meaning(chain)))
+            if running is None:
+                automaton = compile_chain(analytic, chain, self._reporting.updates)
+                running = Running(analytic, automaton, self.entities, self.novelty, self._reporting, self._tests)
+                begun.append(running)
+            running.analytic = analytic  # its title and severity may be others
+            self.running.append(running)
+        self._tests.keep({test for running in self.running for test in running.matcher.tests.values()})
+        self.entities.types = asked(self.automata)
         self.dispatch = Dispatch([running.matcher for running in self.running])
         self.waiting = [running for running in self.running if running.may_wait]
         # whether anybody asks what did not happen, or what is new
         self.is_proving = bool(self.novelty.histories) or any(r.matcher.watches for r in self.running)
-        self.alerts = 0
-        self.now: int | None = None  # the time of the newest event
         self.timer = Timer(max((max(r.identities.open_for, r.matcher.window or 0) for r in self.running), default=0))
         self.sweep = Timer(min((min(r.sweep.every, r.forget.every) for r in self.running), default=0))
+        return tuple(begun)
 
     @property
     def automata(self) -> tuple[Automaton, ...]:

@@ -82,7 +82,8 @@ class Run:
         on_wait: Callable[[], None] | None = None,
     ) -> None:
         options = options or Options()
-        formats = choose_formats(options.telemetry, options.telemetry_files)
+        self._options = options
+        self._formats = formats = choose_formats(options.telemetry, options.telemetry_files)
         inventory = open_inventory(options.inventory)
         self.engine = Engine(
             analytics,
@@ -96,11 +97,9 @@ class Run:
         )
         for name in options.baselines:
             load_baseline(Path(name)).put(self.engine)
-        demand = EVERYTHING if options.whole else self.engine.demand
-        normaliser = Normaliser(formats, self.engine.fields | SHOWN, demand, sieve=options.sieve)
         self._intake = Intake(
             inputs,
-            normaliser,
+            self._normaliser(),
             lateness=options.lateness,
             host=options.host,
             inventory=inventory,
@@ -110,6 +109,18 @@ class Run:
             on_wait=on_wait,
         )
         self._raised: Counter[tuple[str, str]] = Counter()
+
+    def _normaliser(self) -> Normaliser:
+        """What makes events of lines, as the loaded chains need them."""
+        demand = EVERYTHING if self._options.whole else self.engine.demand
+        return Normaliser(self._formats, self.engine.fields | SHOWN, demand, sieve=self._options.sieve)
+
+    def load(self, analytics: Sequence[Analytic]) -> tuple[str, ...]:
+        """Goes on with these analytics, from `on_wait`, and returns the names of the chains that begin now: one that
+        says what it said keeps its state, and what all chains share is kept in any case."""
+        begun = self.engine.load(analytics)
+        self._intake.use(self._normaliser())
+        return tuple(f"{running.analytic.id}/{running.automaton.chain.name}" for running in begun)
 
     def events(self) -> Iterator[Event]:
         """The events alone, in order; none is matched. For `baseline.learn`."""

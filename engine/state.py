@@ -20,7 +20,7 @@ def holders(engine: Engine) -> Iterator[tuple[object, tuple[str, ...]]]:
     yield engine.sources, ("on_hosts", "anywhere")
     yield engine.entities, ("hosts", "containers", "instances", "sessions", "logons")
     for _, history in sorted(engine.novelty.histories.items()):
-        yield history, ("last",)
+        yield history, ("last", "begun")
     for running in engine.running:
         yield running, ("sweep", "forget", "open", "closing", "suppressed")
         yield running.identities, ("until", "later")
@@ -31,7 +31,7 @@ def holders(engine: Engine) -> Iterator[tuple[object, tuple[str, ...]]]:
         for test in matcher.tests.values():
             yield test, ("excepted",)
         for watch in matcher.watches:
-            yield watch, ("marks", "log", "sweep")
+            yield watch, ("marks", "log", "sweep", "begun")
         for counter in matcher.counters:
             yield counter, ("ledgers", "sweep")
         for way in matcher.each_way():

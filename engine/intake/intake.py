@@ -95,9 +95,9 @@ class Intake:
         self.tally = Tally()
         self.inputs, self.tally.errors = find_inputs(inputs, stdin)
         self.is_stream = stream or any(i.is_pipe for i in self.inputs)
+        self._read: Counter[str] = Counter()  # by normalisers before this one
         self._normaliser = normaliser
-        normaliser.ticks = self.is_stream
-        self._look = normaliser.look
+        self.use(normaliser)
         self._lateness = max(lateness or 0, 0)
         self._host = host
         self._stdin = stdin
@@ -113,6 +113,13 @@ class Intake:
         self._containers = ContainerHosts()
         self._bytes_total = 0 if self.is_stream else sum(i.size or 0 for i in self.inputs)
 
+    def use(self, normaliser: Normalises) -> None:
+        """Lines are normalised by this one from now on."""
+        self._read += self._normaliser.read
+        normaliser.ticks = self.is_stream
+        self._normaliser = normaliser
+        self._look = normaliser.look
+
     def stop(self) -> None:
         """Reads no further; what has been read is finished. May be called from a signal handler."""
         self._stopped = True
@@ -124,7 +131,7 @@ class Intake:
             merged = self._merged(ordered, Occurrences(waits))
             yield from self._finish(_settled(merged) if waits else merged)
         finally:
-            self.tally.by_format = self._normaliser.read
+            self.tally.by_format = self._read + self._normaliser.read
             self.tally.offsets = self._clock.offsets()
 
     # -- files ----------------------------------------

@@ -30,7 +30,8 @@ class Tally:
     inputs      inputs that were opened
     lines       all lines; blank, bad (by cause) and recorded ones add up to it
     silent      recorded lines that are no event of interest
-    passed      events passed on; by_format and by_kind count these
+    passed      events passed on; by_kind counts these
+    by_format   records, whether anybody asked for them or not
     duplicates  events whose record had been seen byte for byte
     merged      events that were a second record of an occurrence (a pipe's repeated starts are passed on as well)
     late        events passed on that were older than what had been passed on before of their host
@@ -73,7 +74,6 @@ class Tally:
 
     def count_passed(self, event: Event) -> None:
         self.passed += 1
-        self.by_format[event.format] += 1
         for kind in event.kinds:
             self.by_kind[kind] += 1
 

@@ -5,7 +5,7 @@ several chains that ask the same are one test, asked once. Any event at all may 
 steps those are asked whose app this program can be, which is remembered by its name. Called by `engine`.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Container, Hashable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -36,6 +36,10 @@ class StepTests:
         if place not in self._tests:
             self._tests[place] = StepTest(step, window, self.entities, self.novelty)
         return self._tests[place]
+
+    def keep(self, used: Container[StepTest]) -> None:
+        """Forget the tests of steps that nobody runs any more."""
+        self._tests = {place: test for place, test in self._tests.items() if test in used}
 
 
 def meaning(value: Any) -> Hashable:

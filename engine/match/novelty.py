@@ -18,15 +18,21 @@ Question = tuple[str, tuple[str, ...]]  # kind, fields
 
 
 class History:
-    """The values that came together in events of one kind, and when last."""
+    """The values that came together in events of one kind, and when last. `begun`: when learning began, if the stream
+    had begun before."""
 
-    def __init__(self, kind: str, fields: tuple[str, ...]) -> None:
+    def __init__(self, kind: str, fields: tuple[str, ...], begun: int | None = None) -> None:
         self.kind = kind
         self.fields = fields
+        self.begun = begun
         self.keep = 0
         self.last: dict[tuple[Hashable, ...], int] = {}
         self.covered: list[tuple[int, int]] = []  # by baselines: from when until when
         self._readers = tuple(reader(field) for field in fields)
+
+    def is_known(self, since: int) -> bool:
+        """Whether it has learnt from a moment on, as far as the stream lets it."""
+        return self.begun is None or since >= self.begun
 
     def known_from(self, since: int) -> int:
         """From when on the stream itself must be known, for all to be known since a moment."""
@@ -46,13 +52,16 @@ class History:
 
 
 class Novelty:
-    """All histories of an engine. `allowed`: what is new as far as is known is new; else that is unknown."""
+    """All histories of an engine. `allowed`: what is new as far as is known is new; else that is unknown. `now`: when
+    the memory of a question begins that is asked from here on; None before the stream has begun."""
 
     def __init__(self, sources: Sources) -> None:
         self.histories: dict[Question, History] = {}
         self.sources = sources
         self.allowed = sources.allowed
+        self.now: int | None = None
         self._tests: list[Test] = []
+        self._numbers: dict[Hashable, int] = {}  # of the tests, by what they ask
 
     def proven(self) -> "Novelty":
         """The same memory, asked for nothing but what is known."""
@@ -63,10 +72,13 @@ class Novelty:
     def test(self, new: New, rename: Rename = unchanged) -> Test:
         """Whether a combination is new at an event; unknown where the event lacks a field."""
         history = self.history(new)
+        asked = history.kind, history.fields, new.look_back, rename, self.allowed
+        if asked in self._numbers:
+            return self._tests[self._numbers[asked]]
         kinds = frozenset({new.kind} - {"event"})
         readers = tuple(reader(rename(field.name)) for field in new.fields)
 
-        number = len(self._tests)
+        number = self._numbers[asked] = len(self._tests)
 
         def is_new(event: Event, values: Values) -> bool | None:
             if event.novel is not None and number < len(event.novel):
@@ -78,7 +90,8 @@ class Novelty:
             last = history.last.get(found)
             if last is not None and last >= since:
                 return False
-            if self.allowed or self.sources.is_known(event, kinds, history.known_from(since), host=None):
+            since = history.known_from(since)
+            if self.allowed or (history.is_known(since) and self.sources.is_known(event, kinds, since, host=None)):
                 return True
             return None
 
@@ -94,7 +107,7 @@ class Novelty:
         question = (new.kind, tuple(field.name for field in new.fields))
         history = self.histories.get(question)
         if history is None:
-            history = self.histories[question] = History(*question)
+            history = self.histories[question] = History(*question, self.now)
         history.keep = max(history.keep, new.look_back)
         self.sources.reach(new.look_back)
         return history

@@ -52,6 +52,7 @@ class Watch:
     on_host  the chain's scope is one host; else what must not happen could on any
     marks    when it last happened, by place, where the joins say all that is asked
     log      else the events themselves, oldest first; `looked`: how many of them have been looked at
+    begun    when the watch began, if the stream had begun before
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Watch:
         self.marks: dict[Place, Moment] = {}
         self.log: dict[Place, list[tuple[Event, Reading]]] = {}
         self.looked = 0
+        self.begun = novelty.now
 
     def note(self, event: Event, scope: Hashable) -> None:
         """Remember an event, if it is one of the absent step's."""
@@ -149,6 +151,8 @@ class Watch:
 
     def is_known(self, probe: Sequence[Any], event: Event, since: int) -> bool:
         """Whether it would have been seen from a moment up to this event."""
+        if self.begun is not None and since < self.begun:
+            return False
         return self.sources.is_known(event, self.test.kinds, since, self._where(probe, event))
 
     def _where(self, probe: Sequence[Any], event: Event) -> str | None:
