@@ -72,10 +72,9 @@ class Engine:
         """Runs these analytics from here on, and returns those chains that begin now: one that says what it said goes
         on where it was, and so does what all chains share."""
         before = {(r.analytic.id, meaning(r.automaton.chain)): r for r in self.running}
-        self.analytics = tuple(analytics)
-        self.entities.aliases = {k.casefold(): name for analytic in analytics for k, name in analytic.aliases}
         self.novelty.now = self.now
-        self.running, begun = [], []
+        runs: list[Running] = []
+        begun: list[Running] = []
         for analytic, chain in [(a, chain) for a in analytics for chain in a.chains]:
             running = before.get((analytic.id, meaning(chain)))
             if running is None:
@@ -83,8 +82,11 @@ class Engine:
                 running = Running(analytic, automaton, self.entities, self.novelty, self._reporting, self._tests)
                 begun.append(running)
             running.analytic = analytic  # its title and severity may be others
-            self.running.append(running)
+            runs.append(running)
+        self.analytics = tuple(analytics)
+        self.running = runs
         self._tests.keep({test for running in self.running for test in running.matcher.tests.values()})
+        self.entities.aliases = {spelled.casefold(): name for a in analytics for spelled, name in a.aliases}
         self.entities.types = asked(self.automata)
         self.dispatch = Dispatch([running.matcher for running in self.running])
         self.waiting = [running for running in self.running if running.may_wait]

@@ -142,6 +142,15 @@ class Run:
         """Reads no further; what has been read is finished. May be called from a signal handler."""
         self._intake.stop()
 
+    def drain(self) -> None:
+        """As `stop`, but reads what pipes still hold, for some seconds at most."""
+        self._intake.drain()
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether events are taken as they come."""
+        return self._intake.is_stream
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """The files and pipes that were found, by name."""

@@ -7,7 +7,7 @@ Globs are expanded here too, for shells that do not, and for patterns in quotes.
 import glob
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +46,12 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
             chains += found
             inputs += [] if found else [path]
     return chains, inputs
+
+
+def chains_again(words: Sequence[str]) -> Callable[[], list[str]]:
+    """What of the words names chains, to be expanded again later; a folder that has lost its chains stays one."""
+    naming = [word for word in words if any(map(chains_of, expand(word)))]
+    return lambda: [chain for word in naming for path in expand(word) for chain in chains_of(path) or [path]]
 
 
 def chains_of(path: str) -> list[str]:

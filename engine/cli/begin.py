@@ -22,13 +22,20 @@ def begin(
     options: Options,
     on_progress: Callable[[int, int], None] | None = None,
     sender: Rsyslog | None = None,
+    on_wait: Callable[[], None] | None = None,
 ) -> Run:
     """The run of these chains, ready to be iterated."""
+    stdin = cast(IO[bytes], sender) if sender is not None else 0
     with sound():
-        if sender is None:
-            return Run(library.analytics, inputs, options, on_progress=on_progress)
-        stdin = cast(IO[bytes], sender)
-        return Run(library.analytics, inputs, options, stdin=stdin, stream=True, on_wait=sender.settle)
+        return Run(
+            library.analytics,
+            inputs,
+            options,
+            stdin=stdin,
+            stream=bool(sender),
+            on_progress=on_progress,
+            on_wait=on_wait,
+        )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ..chains import chain_files, nearest_site
+from ..chains import Library, chain_files, nearest_site
 from ..report.escape import excerpt
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
@@ -24,6 +24,7 @@ from .arguments import (
     TelemetryFileOption,
     TelemetryOption,
     WordsArgument,
+    chains_again,
     duration,
     host_name,
     needs_chain,
@@ -34,9 +35,10 @@ from .begin import begin
 from .chains import SetOption, SiteOption, TunedOption, load
 from .collector import relax
 from .exits import Exit
+from .log import begin_log
 from .outputs import needs_spare
 from .progress import Bar
-from .signals import drained
+from .service import Service
 from .sink import Form, open_sink
 
 
@@ -53,6 +55,9 @@ def command(
     ] = False,
     ack: Annotated[
         Ack | None, typer.Option(help="Tell the sender on standard output which lines have been dealt with.")
+    ] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Say in a file what would be said on standard error.")
     ] = None,
     settings: SetOption = None,
     site: SiteOption = None,
@@ -87,10 +92,16 @@ def command(
         bool, typer.Option("--fail-on-alert", help="Exit with 1 where there was an alert.")
     ] = False,
 ) -> int:
+    log = begin_log(log_file)
     chains, inputs = split(words)
     needs_chain(chains, "run")
     host, late = host_name(host), duration(lateness)
-    library = load(chains, settings, site, quiet=quiet, tuned=tuned)
+    again = chains_again(words)
+
+    def library_now() -> Library | None:
+        return load(again(), settings, site, quiet=quiet, tuned=tuned)
+
+    library = library_now()
     if library is None:
         return Exit.WRONG_CHAIN
     needs_events(inputs, f"chainrun {' '.join(chains[:3])}")
@@ -111,21 +122,22 @@ def command(
     if ack is not None:
         needs_channel(inputs, output)
     sender = Rsyslog() if ack is not None else None
+    service = Service(sender, library_now, quiet=quiet)
     bar = Bar(not quiet)
-    run = begin(library, inputs, options, bar.advance, sender)
+    run = begin(library, inputs, options, bar.advance, sender, service.attend)
     relax()
     read = [
         *run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), *(baseline or ()), inventory,
         site or nearest_site(Path.cwd()), *library.words,
     ]  # fmt: skip
-    if output is not None:
-        needs_spare(output, read)
-    with closing(open_sink(form, output, append=append or ack is not None)) as sink, drained(run) as interrupted, bar:
+    for written in (output, log_file):
+        if written is not None:
+            needs_spare(written, read)
+    sink = open_sink(form, output, append=append or ack is not None)
+    with closing(sink), service.serving(run, log, sink) as interrupted, bar:
         for alert in run:
             bar.close()
             sink.write(alert)
-        if sender is not None:
-            sender.settle()
     if not quiet:
         sys.stderr.write(to_summary(run.tally, run.funnels, Paint(is_wanted(sys.stderr))))
     else:

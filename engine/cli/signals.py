@@ -1,8 +1,9 @@
-"""Signals while something reads: SIGINT and SIGTERM end the reading, and what was read is finished."""
+"""Signals while something reads: SIGINT and SIGTERM end it, and what was read is finished; SIGHUP is told of."""
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
@@ -12,6 +13,8 @@ class Reading(Protocol):
     """What can be told to read no further: a run, an intake."""
 
     def stop(self) -> None: ...
+
+    def drain(self) -> None: ...
 
 
 class Interrupted:
@@ -25,21 +28,34 @@ class Interrupted:
 
 
 @contextmanager
-def drained(reading: Reading) -> Iterator[Interrupted]:
-    """SIGINT and SIGTERM end the reading; what was read is finished. A second SIGINT ends everything at once."""
+def drained(reading: Reading, on_hangup: Callable[[], None] | None = None) -> Iterator[Interrupted]:
+    """SIGINT and SIGTERM end the reading, SIGTERM when pipes have given what they hold; what was read is finished. A
+    second SIGINT ends everything at once. SIGHUP is `on_hangup`'s, but where it says that the terminal has gone."""
     interrupted = Interrupted()
+    is_at_terminal = sys.stderr.isatty()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
-            if interrupted:
-                raise KeyboardInterrupt
-            interrupted.told = True
+        if number != signal.SIGINT:
+            reading.drain()
+            return
+        if interrupted:
+            raise KeyboardInterrupt
+        interrupted.told = True
         reading.stop()
+
+    def hang_up(number: int, frame: FrameType | None) -> None:
+        if is_at_terminal and not sys.stderr.isatty():
+            reading.drain()
+        elif on_hangup is not None:
+            on_hangup()
 
     if threading.current_thread() is not threading.main_thread():  # a library user's thread has no signals
         yield interrupted
         return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {signal.SIGINT: stop, signal.SIGTERM: stop}
+    if on_hangup is not None:
+        handlers[signal.SIGHUP] = hang_up
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield interrupted
     finally:

@@ -29,6 +29,7 @@ from .whose import ContainerHosts, HostAddresses
 
 TOO_LONG = "line too long"
 STOP_CHECK = 0.5  # seconds: how often a silent pipe is left to see whether the run was asked to stop
+DRAINED = 5.0  # seconds: for how long pipes are read to their end when a run is to end
 
 
 class Refusal(Protocol):
@@ -108,6 +109,7 @@ class Intake:
         self._on_wait = on_wait
         self._on_bad = on_bad
         self._stopped = False
+        self._drained_from: float | None = None
         self._clock = Clock()
         self._addresses = HostAddresses(inventory)
         self._containers = ContainerHosts()
@@ -123,6 +125,14 @@ class Intake:
     def stop(self) -> None:
         """Reads no further; what has been read is finished. May be called from a signal handler."""
         self._stopped = True
+
+    def drain(self) -> None:
+        """Reads what pipes still hold, till they are silent or a few seconds are over, then no further; a file waits to
+        be read again. May be called from a signal handler."""
+        if self.is_stream:
+            self._drained_from = time.monotonic()
+        else:
+            self.stop()
 
     def __iter__(self) -> Iterator[Event]:
         ordered = self._as_it_comes() if self.is_stream else self._whole()
@@ -210,7 +220,6 @@ class Intake:
         The wall clock decides only for how long the others are held back.
         """
         slowest = reorder.slowest
-        candidates = [r for rank, r in readers.items() if rank == slowest or reorder.is_idle(rank)]
         patience = STOP_CHECK
         silent = 0.0
         while not self._stopped:
@@ -218,8 +227,12 @@ class Intake:
                 patience = min(STOP_CHECK, self._idle - silent)
             if self._on_wait is not None:
                 self._on_wait()
+            ends = self._drained_from is not None
+            candidates = [r for rank, r in readers.items() if ends or rank == slowest or reorder.is_idle(rank)]
             ready = wait(candidates, max(patience, 0.0))
-            if ready:
+            if self._is_drained(bool(ready)):
+                self._stopped = True
+            elif ready:
                 chosen = min(ready, key=lambda r: (r.input.rank != slowest, r.input.rank))
                 reorder.set_idle(chosen.input.rank, False)
                 return chosen
@@ -228,6 +241,11 @@ class Intake:
                 reorder.set_idle(slowest, True)
                 return None
         return None
+
+    def _is_drained(self, has_more: bool) -> bool:
+        if self._drained_from is None:
+            return False
+        return time.monotonic() - self._drained_from > (DRAINED if has_more else STOP_CHECK)
 
     # -- both ----------------------------------------
 
