@@ -35,7 +35,7 @@ def modules(of: Path, pattern: str) -> list[Path]:
 @contextmanager
 def running(words: list[str], folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A daemon in the foreground; at the end it is stopped as an init system would."""
-    libraries = [str(path) for path in (*UNPACKED.glob("usr/lib/*-linux-gnu"), *UNPACKED.glob("usr/lib/syslog-ng/*"))]
+    libraries = [str(path) for path in (*UNPACKED.glob("**/*-linux-gnu"), *UNPACKED.glob("usr/lib/syslog-ng"))]
     path = ":".join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")]).rstrip(":")
     with (folder / "daemon.log").open("wb") as log:
         child = subprocess.Popen(words, cwd=folder, env={**os.environ, "LD_LIBRARY_PATH": path}, stdout=log, stderr=log)

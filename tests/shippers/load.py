@@ -16,19 +16,21 @@ CHAIN = "spawn({ powershell.exe }) within 1h\n"
 
 
 class Load:
-    """Lines in a file, a chain, and the file that the alerts are to be written to."""
+    """Lines in a file, a chain for them, and the file that their alerts are written to: where the recipes have them."""
 
     def __init__(self, folder: Path, lines: int) -> None:
         self.lines = lines
-        self.folder = folder
-        self.chain = folder / "every.chain"
-        self.chain.write_text(CHAIN)
-        self.events = folder / "events.jsonl"
+        self.folder = folder / "etc" / "chainrun"
+        self.events = folder / "var" / "log" / "telemetry" / "events.jsonl"
+        self.alerts = folder / "var" / "log" / "chainrun" / "alerts.jsonl"
+        self.said = self.alerts.with_name("log")
+        for name in (self.folder, self.events.parent, self.alerts.parent):
+            name.mkdir(parents=True, exist_ok=True)
+        (self.folder / "every.chain").write_text(CHAIN)
+        (self.folder / "chainrun.toml").write_text("")
         self.events.write_text(
             "".join(start(n * 3599 // lines, 1000 + n, "powershell.exe", parent=10**6 + n) for n in range(lines))
         )
-        self.alerts = folder / "alerts.jsonl"
-        self.said = folder / "chainrun.log"
 
     @property
     def written(self) -> int:
@@ -49,4 +51,5 @@ class Load:
 
     def expected(self) -> set[str]:
         """The ids of the alerts of a run that nobody disturbs."""
-        return {alert.alert_id for alert in chainrun.run(self.chain, self.events, Options(raw=False))}
+        chain = self.folder / "every.chain"
+        return {alert.alert_id for alert in chainrun.run(chain, self.events, Options(raw=False))}
