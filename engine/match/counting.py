@@ -210,7 +210,9 @@ def _measure(measure: Measure, novelty: Novelty, slot_of: Slots) -> Reader:
         return lambda event, values: True
     if measure.function in ("count", "share"):
         return compile_condition(measure.subject, slot_of, unchanged, novelty)
-    read = (compile_number if measure.function == "sum" else compile_value)(measure.subject, slot_of, unchanged)
+    if measure.function == "sum":
+        return compile_number(measure.subject, slot_of, unchanged)
+    read = compile_value(measure.subject, slot_of, unchanged)
     return lambda event, values: digested(hashable(read(event, values)))
 
 

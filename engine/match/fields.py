@@ -8,6 +8,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+import msgspec
+
 from ..event import Event
 from ..process import Process
 
@@ -64,20 +66,52 @@ class Truth(Enum):
     FALSE = False
 
 
+class Large(msgspec.Struct, frozen=True):
+    """Stands in keys for a number that leaves room to choose: in hexadecimal.
+
+    Python hashes numbers, and tuples of them, in a way that anybody can compute: of two free numbers as many pairs as
+    one likes have one hash, and a table of 20,000 such keys takes seconds to fill. How texts are hashed is a secret of
+    each process.
+    """
+
+    text: str
+
+    @property
+    def number(self) -> int | float:
+        try:
+            return int(self.text, 16)
+        except ValueError:
+            return float.fromhex(self.text)
+
+
+# Of numbers below, too few tuples share a hash for that to matter; pids, ports and most counts are.
+_LARGE = 2**32
+
+
 def hashable(value: Any) -> Any:
     """A value as it may stand in a key: equal to what is equal in telemetry, and to nothing else."""
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is int:
+        return value if -_LARGE < value < _LARGE else Large(f"{value:x}")
+    if kind is float:
+        return hashable(int(value)) if value.is_integer() else Large(value.hex())
+    if kind is bool:
+        return Truth.TRUE if value else Truth.FALSE
     if isinstance(value, tuple):
         return tuple(map(hashable, value))
-    if isinstance(value, bool):
-        return Truth.TRUE if value else Truth.FALSE
     return OPAQUE if isinstance(value, dict | list) else value
 
 
 def from_key(value: Any) -> Any:
     """What stands in a key, as it was."""
-    if type(value) is tuple:
+    kind = type(value)
+    if kind is tuple:
         return tuple(map(from_key, value))
-    return value.value if isinstance(value, Truth) else value
+    if kind is Truth:
+        return value.value
+    return value.number if kind is Large else value
 
 
 def unchanged(name: str) -> str:
