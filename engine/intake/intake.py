@@ -96,7 +96,7 @@ class Intake:
         self.tally = Tally()
         self.inputs, self.tally.errors = find_inputs(inputs, stdin)
         self.is_stream = stream or any(i.is_pipe for i in self.inputs)
-        self._read: Counter[str] = Counter()  # by normalisers before this one
+        self._earlier: Counter[str] = Counter()  # by normalisers before this one
         self._normaliser = normaliser
         self.use(normaliser)
         self._lateness = max(lateness or 0, 0)
@@ -117,7 +117,7 @@ class Intake:
 
     def use(self, normaliser: Normalises) -> None:
         """Lines are normalised by this one from now on."""
-        self._read += self._normaliser.read
+        self._earlier += self._normaliser.read
         normaliser.ticks = self.is_stream
         self._normaliser = normaliser
         self._look = normaliser.look
@@ -141,7 +141,7 @@ class Intake:
             merged = self._merged(ordered, Occurrences(waits))
             yield from self._finish(_settled(merged) if waits else merged)
         finally:
-            self.tally.by_format = self._read + self._normaliser.read
+            self.tally.by_format = self._earlier + self._normaliser.read
             self.tally.offsets = self._clock.offsets()
 
     # -- files ----------------------------------------
