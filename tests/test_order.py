@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from chainrun.engine.event import Event, Origin
-from chainrun.engine.intake.order import Duplicates, Reorder, arrange, in_order
+from chainrun.engine.intake.order import Duplicates, Reorder, arrange, arranged, by_time
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,12 +47,12 @@ def labels(events: list[Event]) -> str:
 
 def test_files_are_ordered_by_time_whatever_their_own_order() -> None:
     events = [event(3, "c"), event(1, "a"), event(2, "b", rank=1), event(4, "d", rank=1)]
-    assert labels(list(in_order(events))) == "abcd"
+    assert labels(list(arranged(sorted(events, key=by_time)))) == "abcd"
 
 
 def test_at_one_time_arrival_decides_within_an_input_and_the_order_given_between_inputs() -> None:
     events = [event(1, "a"), event(1, "b"), event(1, "c", rank=1), event(1, "d", rank=1)]
-    assert labels(list(in_order(events))) == "abcd"
+    assert labels(list(arranged(sorted(events, key=by_time)))) == "abcd"
 
 
 def test_a_source_that_numbers_its_records_is_ordered_by_number_at_one_time() -> None:
@@ -115,7 +115,7 @@ def test_two_writers_of_one_file_do_not_wait_for_one_another() -> None:
 def test_arranging_keeps_every_event_and_each_inputs_order(plan: list[tuple[int, int, int, bool]]) -> None:
     events = [(child if starts else act)(t, str(n), pid, rank=rank) for n, (t, rank, pid, starts) in enumerate(plan)]
     events.sort(key=lambda e: e.origin.rank)
-    ordered = list(in_order(events))
+    ordered = list(arranged(sorted(events, key=by_time)))
     assert sorted(map(id, ordered)) == sorted(map(id, events))
     assert [e.time for e in ordered] == sorted(e.time for e in events)
     for rank in (0, 1):
@@ -168,7 +168,7 @@ def test_a_shuffle_within_the_lateness_changes_nothing(seed: int) -> None:
     passed = feed(reorder, *shuffled)
     reorder.end(0)
     passed += labels(list(reorder.release()))
-    assert passed == labels(list(in_order(events)))
+    assert passed == labels(list(arranged(sorted(events, key=by_time))))
     assert all(e.flags == () for e in events)
 
 

@@ -174,7 +174,8 @@ class Hold:
 
 
 def _flagged(event: Event) -> Event:
-    event.flags = (*event.flags, UNMEASURED)
+    if UNMEASURED not in event.flags:
+        event.flags = (*event.flags, UNMEASURED)
     return event
 
 

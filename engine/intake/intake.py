@@ -17,11 +17,12 @@ from chainrun.engine.event import Event, Origin
 from .ahead import FUTURE, borne_out
 from .clock import UNMEASURED, Clock, Hold, correct_all
 from .inventory import Inventory
+from .kept import Kept
 from .lines import LONGEST, Line, Splitter
 from .names import Names
 from .normalise import LEFT
 from .occurrence import Occurrences
-from .order import LATE, Duplicates, Reorder, in_order
+from .order import LATE, Duplicates, Reorder
 from .seconds import WholeSeconds
 from .source import Input, Reader, find_inputs, wait
 from .tally import Tally
@@ -148,7 +149,7 @@ class Intake:
 
     def _whole(self) -> Iterator[Event]:
         """The events of files, read to the end, then corrected and sorted."""
-        events: list[Event] = []
+        kept = Kept()
         for input in self.inputs:
             if self._stopped:
                 break
@@ -156,23 +157,27 @@ class Intake:
             splitter = Splitter(self._longest)
             while not self._stopped and (chunk := self._read(reader)) != b"":
                 for line in splitter.feed(chunk) if chunk else ():
-                    events += self._normalise(line, input)
+                    kept.add(self._normalise(line, input))
             if not self._stopped:  # else the last line is only the part of one that was read
                 for line in splitter.end():
-                    events += self._normalise(line, input)
+                    kept.add(self._normalise(line, input))
             self._close(reader)
-        # whose address it was is a question of time: hosts' clocks are set right before flows are given to them
-        correct_all(self._clock, [event for event in events if event.host])
-        homeless = [event for event in events if not event.host]
-        if homeless:
-            for event in events:
-                self._addresses.learn(event)
-                self._containers.learn(event)
-            for event in homeless:
-                event.host = self._host_of(event)
-            correct_all(self._clock, homeless)
-        ordered = in_order(events)
+        if kept.any_homeless:
+            # whose address it was is a question of time: hosts' clocks are set right before flows are given to them
+            for events in kept.runs():
+                correct_all(self._clock, [event for event in events if event.host])
+                for event in events:
+                    self._addresses.learn(event)
+                    self._containers.learn(event)
+        ordered = kept.in_order(self._put_right)
         return borne_out(ordered) if self._normaliser.is_whole else ordered
+
+    def _put_right(self, events: list[Event]) -> None:
+        """Gives events of files their host and their true time, once all has been read."""
+        for event in events:
+            if not event.host:
+                event.host = self._host_of(event)
+        correct_all(self._clock, events)
 
     # -- pipes ----------------------------------------
 

@@ -2,9 +2,9 @@
 
 By time. At one time stamp each input's own order stands (the source's own sequence numbers, where it has them, else the
 order of arrival); between inputs the event that introduces an entity comes before the events of that entity, then the
-inputs come in the order given. Files are sorted as a whole (`in_order`); pipes go through a `Reorder`, one buffer an
-input, which passes events on when no input can bring an older one any more. `Duplicates` knows records seen before.
-Called by `intake`, after clocks have been corrected.
+inputs come in the order given. Files are sorted as a whole (`kept`, `arranged`); pipes go through a `Reorder`, one
+buffer an input, which passes events on when no input can bring an older one any more. `Duplicates` knows records seen
+before. Called by `intake`, after clocks have been corrected.
 """
 
 from collections import OrderedDict, defaultdict, deque
@@ -20,7 +20,7 @@ from .ahead import FUTURE, Pace
 LATE = "late"
 HELD = 10_000  # events of an input that may wait to be borne out
 HOSTS = 100_000  # hosts of which it is remembered how far they have come
-_time = attrgetter("time")
+by_time = attrgetter("time")
 
 # Kinds that begin the life of what the field names; `process` stands for a process's id, or its pid.
 _INTRODUCES = (
@@ -40,10 +40,11 @@ Entity = tuple[str, str, object]  # host, field, value
 _Entry = tuple[int, int, int, Event]  # time, input, arrival
 
 
-def in_order(events: list[Event]) -> Iterator[Event]:
-    """All events of files, ordered. They must come input by input, in the order given, each in its order of arrival."""
+def arranged(events: Iterable[Event]) -> Iterator[Event]:
+    """All events of files, ordered. They must come by time, and those of one time input by input, in the order given,
+    each in its order of arrival."""
     group: list[Event] = []
-    for event in sorted(events, key=_time):
+    for event in events:
         if group and event.time != group[0].time:
             yield from group if len(group) == 1 else arrange(group)
             group = []

@@ -1,0 +1,92 @@
+"""Kept: the events of files, until the last line has been read; on disk, what does not fit into memory.
+
+    read ─ as they came, in runs of about `MOST` bytes ─ put right ─ each run sorted ─ merged
+
+Files are sorted exactly, and the last record may set a host's clock right for all before it: so every event that
+anybody asks for is kept until all have been read. Runs are written to a temporary file without a name, which is gone
+with the process. Where the disk takes no more, they stay in memory. Called by `intake`.
+"""
+
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from heapq import merge
+from tempfile import TemporaryFile
+from typing import IO
+
+from chainrun.engine.event import Event
+
+from .order import arranged, by_time
+
+MOST = 16 << 20  # bytes of records in one run; as events they take up about three times as much
+_CHUNK = 64  # events that are read back at a time
+_OVERHEAD = 1_000  # bytes of an event beside its record
+
+
+class Kept:
+    """Events as they come. `most`: bytes of records that are held in memory; `any_homeless`: one names no host."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self.any_homeless = False
+        self._size = 0
+        self._now: list[Event] = []
+        self._runs: list[list[Event] | _Stored] = []
+        self._file: IO[bytes] | None = None
+
+    def add(self, events: list[Event]) -> None:
+        self._now += events
+        for event in events:
+            self._size += len(event.raw) + _OVERHEAD
+            self.any_homeless = self.any_homeless or not event.host
+        if self._size > self._most:
+            self._runs.append(self._stored(self._now))
+            self._now, self._size = [], 0
+
+    def runs(self) -> Iterator[list[Event]]:
+        """All events, in the order in which they came. What is done to those on disk is lost."""
+        for run in (*self._runs, self._now):
+            yield run if isinstance(run, list) else list(run)
+
+    def in_order(self, put_right: Callable[[list[Event]], None]) -> Iterator[Event]:
+        """All events, put right and ordered; to be called once."""
+        runs: list[list[Event] | _Stored] = []
+        while self._runs:
+            runs.append(self._stored(self._sorted(list(self._runs.pop(0)), put_right)))
+        runs.append(self._sorted(self._now, put_right))
+        # of one time the earlier run's come first
+        return arranged(merge(*runs, key=by_time) if len(runs) > 1 else iter(runs[0]))
+
+    @staticmethod
+    def _sorted(events: list[Event], put_right: Callable[[list[Event]], None]) -> list[Event]:
+        put_right(events)
+        events.sort(key=by_time)
+        return events
+
+    def _stored(self, events: list[Event]) -> "list[Event] | _Stored":
+        try:
+            if self._file is None:
+                self._file = TemporaryFile(buffering=0)  # noqa: SIM115  (closed with the last that reads it)
+            return _Stored(self._file, events)
+        except OSError:
+            return events
+
+
+class _Stored:
+    """Events on disk, read back a few at a time."""
+
+    def __init__(self, file: IO[bytes], events: list[Event]) -> None:
+        self._file = file
+        self._chunks: list[tuple[int, int]] = []
+        offset = file.seek(0, os.SEEK_END)
+        for at in range(0, len(events), _CHUNK):
+            data = pickle.dumps(events[at : at + _CHUNK], pickle.HIGHEST_PROTOCOL)
+            if file.write(data) != len(data):
+                raise OSError("the disk is full")
+            self._chunks.append((offset, len(data)))
+            offset += len(data)
+
+    def __iter__(self) -> Iterator[Event]:
+        for offset, size in self._chunks:
+            # what this process wrote, and nobody else can
+            yield from pickle.loads(os.pread(self._file.fileno(), size, offset))
