@@ -18,7 +18,7 @@ from chainrun.engine.event import Event
 
 from .order import arranged, by_time
 
-MOST = 16 << 20  # bytes of records in one run; as events they take up about three times as much
+MOST = 8 << 20  # bytes of records in one run; as events they take up about three times as much
 _CHUNK = 64  # events that are read back at a time
 _OVERHEAD = 1_000  # bytes of an event beside its record
 
