@@ -5,13 +5,16 @@ parser is fed the mended words and goes on as if they had been written, else it 
 faults of a file are told at once, and one fault does not cause others. Called by `loader` and by tests.
 """
 
+import pickle
 import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from io import BytesIO
 from itertools import islice
 from typing import Any, cast
 
+import lark
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
 from lark.lexer import LexerState
@@ -25,6 +28,7 @@ from .builder import Builder
 from .diagnostic import ChainError, Diagnostic, Fix, Label
 from .hints import explain
 from .literal import flaws, microseconds
+from .prepared import prepared
 from .source import Source, Span
 from .testbody import split
 from .trouble import Trouble
@@ -107,16 +111,21 @@ def decode(name: str, data: bytes) -> Source:
 
 @cache
 def _lark() -> Lark:
-    """The parser, made when the first text is parsed (an eighth of a second), once a process."""
-    return Lark(
-        files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8"),
-        start="file",
-        parser="lalr",
-        lexer="contextual",
-        transformer=Builder(),
-        keep_all_tokens=True,
-        maybe_placeholders=False,
+    """The parser, made when the first text is parsed, once a process. Its tables are an eighth of a second's work."""
+    grammar = files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")
+    tables = prepared("grammar", (lark.__version__.encode(), grammar.encode()), lambda: _tables(grammar))
+    # as Lark's generated parsers do: `load` gives no place to say what is built
+    loaded: Lark = Lark._load_from_dict(tables["data"], tables["memo"], transformer=Builder())  # type: ignore[no-untyped-call]
+    return loaded
+
+
+def _tables(grammar: str) -> Any:
+    parser = Lark(
+        grammar, start="file", parser="lalr", lexer="contextual", keep_all_tokens=True, maybe_placeholders=False
     )
+    saved = BytesIO()
+    parser.save(saved)
+    return pickle.loads(saved.getvalue())
 
 
 class _Reading:

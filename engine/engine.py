@@ -5,7 +5,6 @@ are. Events come in order (`intake` sees to that); time is the events' own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from chainrun.dsl.model import Analytic
 
@@ -25,11 +24,7 @@ from .match.wanted import asked
 from .report.alert import Alert
 from .running import Raised, Reporting, Running
 from .timer import Timer
-
-try:
-    VERSION = version("chainrun")
-except PackageNotFoundError:  # run from a tree that was never installed
-    VERSION = "0"
+from .version import VERSION
 
 
 class Engine:

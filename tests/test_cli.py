@@ -249,7 +249,7 @@ def test_a_wrong_setting_is_a_wrong_parameter(here: Path, chainrun: Command, set
         (["t.chain", "hit.jsonl", "--formt", "text"], "--formt"),
         (["t.chain", "hit.jsonl", "--format", "xml"], "xml"),
         (["t.chain", "hit.jsonl", "--evidence", "0"], "--evidence"),
-        (["t.chain", "hit.jsonl", "--evidence", "many"], "integer"),
+        (["t.chain", "hit.jsonl", "--evidence", "many"], "many"),
         (["t.chain", "hit.jsonl", "--lateness", "5"], "write it with its unit"),
         (["t.chain", "hit.jsonl", "--telemetry", "evtxx"], "did you mean `evtx`?"),
         (["t.chain", "hit.jsonl", "--telemetry-file", "no.toml"], "no.toml"),

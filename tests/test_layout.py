@@ -19,7 +19,7 @@ BELOW = {
 }
 
 # Of the engine's wings, who may import what of `dsl`.
-MODEL_ROOMS = {"model", "vocabulary", "types", "functions", "diagnostic", "source", "nearest"}
+MODEL_ROOMS = {"model", "vocabulary", "types", "functions", "diagnostic", "source", "nearest", "prepared"}
 
 
 def imports(path: Path) -> Iterator[tuple[int, str, list[str]]]:

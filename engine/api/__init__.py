@@ -82,11 +82,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        metadata = import_module("importlib.metadata")  # by far the slowest import here
-        try:
-            return metadata.version("chainrun")
-        except metadata.PackageNotFoundError:  # run from a tree that was never installed
-            return "0"
+        return import_module(f"{__name__}.engine.version").VERSION
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,12 +1,12 @@
 """The Typer application: the group of verbs, `--version`, and Typer's complaints in our words and with our codes."""
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
 
 from ..report.escape import excerpt
+from ..version import VERSION
 from .exits import Exit, UsageError
 from .group import CONTEXT, Verbs
 
@@ -27,10 +27,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        try:
-            print(f"chainrun {version('chainrun')}")
-        except PackageNotFoundError:  # run from a tree that was never installed
-            print("chainrun 0")
+        print(f"chainrun {VERSION}")
         raise typer.Exit
 
 

@@ -8,7 +8,6 @@ import json
 import sys
 import time
 from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -18,6 +17,7 @@ from chainrun.dsl.sarif import to_sarif
 from ..chains import Faults
 from ..report.escape import escape_json
 from ..report.paint import is_wanted
+from ..version import VERSION
 from .arguments import expand, needs_chain
 from .chains import SetOption, SiteOption, TunedOption, open_library
 from .exits import Exit
@@ -59,7 +59,7 @@ def _write(found: list[Faults], form: Form) -> None:
             for row in to_data(faults.diagnostics, faults.source):
                 _write_json(row)
     elif form is Form.SARIF:
-        _write_json(to_sarif([(f.source, f.diagnostics) for f in found], _version()))
+        _write_json(to_sarif([(f.source, f.diagnostics) for f in found], VERSION))
     elif found:
         color = is_wanted(sys.stdout)
         sys.stdout.write("\n".join(to_text(f.diagnostics, f.source, color) for f in found) + "\n")
@@ -68,13 +68,6 @@ def _write(found: list[Faults], form: Form) -> None:
 def _write_json(value: object) -> None:
     line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_UNDECODED)
     sys.stdout.buffer.write(escape_json(line).encode() + b"\n")
-
-
-def _version() -> str:
-    try:
-        return version("chainrun")
-    except PackageNotFoundError:  # run from a tree that was never installed
-        return "0"
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,7 +13,6 @@ _YOUNG, _MIDDLE, _OLD = 50_000, 20, 50
 
 
 def relax() -> None:
-    """Collect less often, and never what is there by now: the chains and formats."""
-    gc.collect()
+    """Collect less often, and never what is there by now: the chains and formats, of which nothing is in vain."""
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)

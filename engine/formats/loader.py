@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from chainrun.dsl.prepared import prepared
 from chainrun.dsl.vocabulary import vocabulary
 from chainrun.engine.paths import PLATFORMS
 
@@ -96,6 +97,13 @@ def _catalogues() -> dict[str, dict[str, Any]]:
 
 @cache
 def _shipped() -> tuple[Format, ...]:
+    # what is made of the files is decided by the code that reads them, too
+    here = sorted((e for e in files(__package__).iterdir() if e.is_file()), key=lambda entry: entry.name)
+    words = files("chainrun.dsl") / "vocabulary.toml"
+    return prepared("formats", [entry.read_bytes() for entry in (words, *here)], _made)
+
+
+def _made() -> tuple[Format, ...]:
     formats = [_read(name, table, _catalogues()) for name, table in _tables().items() if "name" in table]
     return tuple(sorted(formats, key=lambda format: format.name))
 
