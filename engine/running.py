@@ -42,10 +42,10 @@ class Reporting(msgspec.Struct, frozen=True):
 class _Open:
     """An alert whose window is open, for its second edition. `later`: what was complete since and is not in `match`."""
 
-    __slots__ = ("alert", "completions", "has_grown", "later", "match", "until")
+    __slots__ = ("alert_id", "completions", "has_grown", "later", "match", "until")
 
-    def __init__(self, alert: Alert, match: Match, completions: list[Completion], until: int) -> None:
-        self.alert = alert
+    def __init__(self, alert_id: str, match: Match, completions: list[Completion], until: int) -> None:
+        self.alert_id = alert_id
         self.match = match
         self.completions = completions
         self.until = until
@@ -150,7 +150,7 @@ class Running:
                 place, until = self.identities.place(found[0]), at + self.identities.open_for
                 # of many deadlines that pass at once a later one may open what an earlier one did
                 yield from self._close(place)
-                self.open[place] = _Open(alert, match, found, until)
+                self.open[place] = _Open(alert.alert_id, match, found, until)
                 self.closing.append((until, place))
             yield at, alert
         if self.reporting.updates:
@@ -207,7 +207,7 @@ class Running:
         if open is not None and open.has_grown:
             open.gather(self.matcher.window)
             again = self._alert(open.match, open.completions)
-            yield open.until, msgspec.structs.replace(again, alert_id=open.alert.alert_id, revision=1)
+            yield open.until, msgspec.structs.replace(again, alert_id=open.alert_id, revision=1)
 
 
 def _moment(at: int, found: Sequence[Completion]) -> Moment:

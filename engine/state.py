@@ -1,24 +1,25 @@
 """The state of a running engine as one value, taken and put back: an engine of the same chains goes on from there.
 
 State lies with its owners; `holders` lists them all, with the attributes that change as events come. What is compiled
-stays where it is. Called by `study.again`.
+stays where it is. Called by `study.again` and, for a run, by `restart`.
 """
 
-import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from .checkpoint.flat import dump, load
 from .engine import Engine
 
-State = list[dict[str, Any]]
+Holder = tuple[object, tuple[str, ...]]  # whoever owns state, and the attributes that are
 
 
-def holders(engine: Engine) -> Iterator[tuple[object, tuple[str, ...]]]:
+def holders(engine: Engine) -> Iterator[Holder]:
     """Everything in an engine that changes as events come, in an order that only the chains decide."""
     yield engine, ("lineage", "alerts", "now", "timer", "sweep")
     yield engine.files, ("short", "moved", "moves")
     yield engine.sources, ("on_hosts", "anywhere")
-    yield engine.entities, ("hosts", "containers", "instances", "sessions", "logons")
+    yield engine.entities, ("containers", "instances", "sessions", "logons")
+    yield engine.entities.hosts, ("tenures",)
     for _, history in sorted(engine.novelty.histories.items()):
         yield history, ("last", "begun")
     for running in engine.running:
@@ -38,18 +39,26 @@ def holders(engine: Engine) -> Iterator[tuple[object, tuple[str, ...]]]:
             yield way, ("excepted", "excepted_at")
 
 
-def take(engine: Engine) -> State:
-    """A copy of the engine's state, sharing with it only what never changes."""
-    lasting: list[object] = [step for automaton in engine.automata for step in automaton.steps]
-    lasting += [state for automaton in engine.automata for state in automaton.states]
-    lasting += [edge.step for automaton in engine.automata for state in automaton.states for edge in state.edges]
-    lasting += [way.count for running in engine.running for way in running.matcher.each_way()]
-    held = [{name: getattr(owner, name) for name in names} for owner, names in holders(engine)]
-    return copy.deepcopy(held, {id(value): value for value in lasting})
+def lasting(engine: Engine) -> list[object]:
+    """What state refers to and every engine of the same chains has of its own, in the same order."""
+    found: list[object] = []
+    for running in engine.running:
+        automaton = running.automaton
+        found += [*automaton.steps, *automaton.states, *automaton.chain.exceptions]
+        found += [thing for state in automaton.states for edge in state.edges for thing in (edge.step, edge.count)]
+        found += [way.count for way in running.matcher.each_way()]
+    return [thing for thing in found if thing is not None]
 
 
-def put(engine: Engine, state: State) -> None:
-    """Lets an engine of the same chains go on from a state, which is its own from then on."""
-    for (owner, names), values in zip(holders(engine), state, strict=True):
+def take(engine: Engine, others: Iterable[Holder] = ()) -> bytes:
+    """The engine's state, and that of other holders that share things with it."""
+    held = [{name: getattr(owner, name) for name in names} for owner, names in (*holders(engine), *others)]
+    return dump(held, lasting(engine))
+
+
+def put(engine: Engine, state: bytes, others: Iterable[Holder] = ()) -> None:
+    """Lets an engine of the same chains, and others, go on from a state."""
+    held: list[dict[str, Any]] = load(state, lasting(engine))
+    for (owner, names), values in zip((*holders(engine), *others), held, strict=True):
         for name in names:
             setattr(owner, name, values[name])

@@ -64,7 +64,7 @@ def test_a_nest_of_processes_keeps_each_event_once(count: str) -> None:
     held = only(fed(f"spawn as w -> write{count} within 1h", nest(depth)))
     assert len(held.entries) == len(held.window) == len(held.tallies) == depth
     lines = {id(line) for _, _, line in held.window}
-    above = {id(line) for line in (rest for _, _, (_, rest) in held.window) if line is not None}
+    above = {id(line.rest) for _, _, line in held.window if line.rest is not None}
     assert above <= lines  # what the outer ones have in common is not kept again
 
 

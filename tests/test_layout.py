@@ -12,6 +12,7 @@ CODE = sorted(p for folder in ("dsl", "engine", "analytics") for p in (ROOT / fo
 
 # What a wing of the engine may import of the others; `event` and `process` are below them all.
 BELOW = {
+    "checkpoint": {"checkpoint"},
     "formats": {"paths", "addresses", "formats"},
     "intake": {"paths", "addresses", "formats", "intake"},
     "match": {"paths", "addresses", "intake", "match"},

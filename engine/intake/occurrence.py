@@ -42,7 +42,7 @@ class Occurrences:
         self._waits = waits
         self._frontier: int | None = None
         self._queue: deque[Event] = deque()
-        self._gone: set[int] = set()  # ids of queued events that another now stands for
+        self._gone: set[Event] = set()  # queued events that another now stands for
         self._held: dict[_Key, list[_Held]] = {}
         self._expiry: deque[tuple[int, list[_Key], _Held]] = deque()
 
@@ -89,7 +89,7 @@ class Occurrences:
             _merge(first, event)
             return self._release(self._frontier)
         _merge(event, first)
-        self._gone.add(id(first))
+        self._gone.add(first)
         held.event = event
         return self._pass(event)
 
@@ -108,8 +108,8 @@ class Occurrences:
         passed = []
         while queue and (frontier is None or queue[0].time <= frontier - WAIT):
             event = queue.popleft()
-            if id(event) in gone:
-                gone.remove(id(event))
+            if event in gone:
+                gone.remove(event)
             else:
                 passed.append(event)
         return passed

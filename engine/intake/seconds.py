@@ -19,22 +19,22 @@ class WholeSeconds:
 
     def __init__(self) -> None:
         self._queue: deque[Event] = deque()
-        self._gone: set[int] = set()  # ids of events that were moved, and stand once more where they came
-        # Queued events on a whole second, by host and pid, and each by its id.
-        self._cut: dict[tuple[str, object], dict[int, Event]] = {}
+        self._gone: set[Event] = set()  # that were moved, and stand once more where they came
+        # Queued events on a whole second, by host and pid.
+        self._cut: dict[tuple[str, object], dict[Event, None]] = {}
 
     def take(self, event: Event) -> list[Event]:
         """The events that go on, now that this one has come."""
         passed = self._release(event.time - SECOND)
         self._queue.append(event)
         if "spawn" in event.kinds:
-            for early in list(self._cut.pop(_key(event), {}).values())[-CANDIDATES:]:
+            for early in list(self._cut.pop(_key(event), {}))[-CANDIDATES:]:
                 if _may_be_one(early, event):
-                    self._gone.add(id(early))
+                    self._gone.add(early)
                     early.time = event.time
                     self._queue.append(early)
         elif event.time % SECOND == 0 and "process.pid" in event.fields:
-            self._cut.setdefault(_key(event), {})[id(event)] = event
+            self._cut.setdefault(_key(event), {})[event] = None
         return passed
 
     def end(self) -> list[Event]:
@@ -46,8 +46,8 @@ class WholeSeconds:
         passed = []
         while queue:
             event = queue[0]
-            if id(event) in gone:  # whatever its time is now, nothing waits for its old place
-                gone.remove(id(event))
+            if event in gone:  # whatever its time is now, nothing waits for its old place
+                gone.remove(event)
                 queue.popleft()
                 continue
             if until is not None and event.time > until:
@@ -56,8 +56,10 @@ class WholeSeconds:
             if self._cut:
                 key = _key(event)
                 cut = self._cut.get(key)
-                if cut is not None and cut.pop(id(event), None) is not None and not cut:
-                    del self._cut[key]
+                if cut is not None and event in cut:
+                    del cut[event]
+                    if not cut:
+                        del self._cut[key]
         return passed
 
 

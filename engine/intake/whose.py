@@ -22,7 +22,7 @@ class HostAddresses:
 
     def __init__(self, inventory: Inventory | None = None, most: int = 100_000) -> None:
         self._inventory = inventory
-        self._tenures = Tenures(most)
+        self.tenures = Tenures(most)
         self._is_own = Known(is_own)
 
     def learn(self, event: Event) -> None:
@@ -55,16 +55,16 @@ class HostAddresses:
             host = self._inventory.host_at(address, at, account)
             if host is not None:
                 return host
-        found = self._tenures.holder(address, at)
+        found = self.tenures.holder(address, at)
         return found if isinstance(found, str) else None
 
     def forget(self, before: int) -> None:
         """Drop what was known of the time before a moment."""
-        self._tenures.forget(before)
+        self.tenures.forget(before)
 
     def _claim(self, address: object, event: Event) -> None:
         if isinstance(address, str) and self._is_own[address]:
-            self._tenures.claim(address, event.host, event.time)
+            self.tenures.claim(address, event.host, event.time)
 
 
 _ID = re.compile("[0-9a-f]{12,64}")

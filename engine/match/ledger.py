@@ -97,7 +97,7 @@ class Ledger:
         found: Counter[Place] = Counter()
         kept: list[Entry] = []
         for entry in reversed(self.entries):
-            place = entry[3][0].place
+            place = entry[3].tally.place
             found[place] += 1
             if found[place] <= EVIDENCE_LIMIT:
                 kept.append(entry)
@@ -124,16 +124,16 @@ class Ledger:
 
 def _tallies(line: Line | None) -> Iterator[Tally]:
     while line is not None:
-        tally, line = line
-        yield tally
+        yield line.tally
+        line = line.rest
 
 
 def _adds(line: Line | None, tallies: tuple[Tally, ...], known: dict[int, bool]) -> bool:
     """Whether a line leads to any of these tallies. `known`: of which it is; what events share is looked at once."""
     passed: list[int] = []
-    while line is not None and id(line) not in known and line[0] not in tallies:
+    while line is not None and id(line) not in known and line.tally not in tallies:
         passed.append(id(line))
-        line = line[1]
+        line = line.rest
     found = line is not None and known.get(id(line), True)
     known.update(dict.fromkeys(passed, found))
     return found

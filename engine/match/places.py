@@ -37,6 +37,9 @@ def _spelled(text: str) -> str | None:
     return show(found) if found is not None and is_own(show(found)) else None
 
 
+_SPELLED = Memo(_spelled)
+
+
 class Members:
     """Which entity a process is in: what its own records said, else where its nearest ancestor is."""
 
@@ -76,7 +79,6 @@ class Containers:
     def __init__(self) -> None:
         self._members = Members()
         self._addresses = Tenures()
-        self._spelled = Memo(_spelled)
 
     def learn(self, event: Event) -> None:
         own = self.carried(event)
@@ -94,7 +96,7 @@ class Containers:
 
     def _claim(self, field: str, holder: EntityKey | str, event: Event) -> None:
         for text in texts(event.fields.get(field)):
-            ip = self._spelled[text]
+            ip = _SPELLED[text]
             if ip is not None:
                 self._addresses.claim((event.host, ip), holder, event.time)
 
@@ -129,7 +131,7 @@ class Containers:
         text = event.fields.get(field)
         if not isinstance(text, str):
             return None
-        found = self._addresses.holder((event.host, self._spelled[text]), event.time)
+        found = self._addresses.holder((event.host, _SPELLED[text]), event.time)
         return found if isinstance(found, EntityKey) else None
 
     def forget(self, before: int) -> None:
@@ -143,7 +145,6 @@ class Instances:
     def __init__(self) -> None:
         self._interfaces = Tenures()
         self._addresses = Tenures()
-        self._spelled = Memo(_spelled)
 
     def learn(self, event: Event) -> None:
         own = self.carried(event)
@@ -155,7 +156,7 @@ class Instances:
             self._interfaces.claim((account, interface), own, event.time)
         for field in ("cloud.instance.ip", "host.ip"):
             for text in texts(fields.get(field)):
-                ip = self._spelled[text]
+                ip = _SPELLED[text]
                 for realm in (network, _ANY) if ip is not None else ():
                     self._addresses.claim((account, realm, ip), own, event.time)
 
@@ -206,7 +207,7 @@ class Instances:
             return None
         account, network = _realm(event)
         for realm in (network, "") if network else (_ANY,):
-            found = self._addresses.holder((account, realm, self._spelled[text]), event.time)
+            found = self._addresses.holder((account, realm, _SPELLED[text]), event.time)
             if isinstance(found, EntityKey):
                 return found
         return None

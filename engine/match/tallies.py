@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Hashable, MutableSequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, Optional, TypeVar
+from typing import Any, TypeVar
 
 from chainrun.dsl.model import Measure
 
@@ -23,9 +23,18 @@ from .aggregates import aggregate
 NEVER = -(1 << 63)  # a moment before all others
 
 Place = tuple[int, tuple[Hashable, ...]]  # which joins, and the values that they ask for
-Line = tuple["Tally", Optional["Line"]]
 Taken = tuple[int, Event, int]  # when, what, and the number of the way in which it is counted
 Timed = TypeVar("Timed", bound=tuple[Any, ...])
+
+
+class Line:
+    """A tally that an event adds to, and the rest of them."""
+
+    __slots__ = ("rest", "tally")
+
+    def __init__(self, tally: "Tally", rest: "Line | None") -> None:
+        self.tally = tally
+        self.rest = rest
 
 
 class Tally:
@@ -49,8 +58,8 @@ class Tally:
 
     def line(self, rest: Line | None) -> Line:
         """The line of an event that adds to this tally and those of `rest`: mostly that of the event before."""
-        if self.last is None or self.last[1] is not rest:
-            self.last = (self, rest)
+        if self.last is None or self.last.rest is not rest:
+            self.last = Line(self, rest)
         return self.last
 
     def add(self, event: Event, what: Any) -> bool:
