@@ -19,6 +19,7 @@ from chainrun.dsl.nearest import nearest
 
 from .baseline import load_baseline
 from .chains import load_all
+from .checkpoint.stamp import Stamp
 from .engine import Engine
 from .event import Event
 from .formats import Format, FormatError, load_formats
@@ -27,10 +28,12 @@ from .intake.demand import EVERYTHING
 from .intake.intake import Intake
 from .intake.inventory import Inventory, InventoryError, load_inventory
 from .intake.normalise import Normaliser
+from .intake.source import Input
 from .intake.tally import Tally
 from .report.alert import Alert
 from .report.funnel import Funnel, funnels
 from .report.phrase import FIELDS as SHOWN
+from .restart import Keeper, stamp
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +70,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run:
-    """One run, to be iterated once. Raises FormatError, BaselineError or
-    InventoryError at once where the telemetry formats, a baseline or the inventory cannot be had."""
+    """One run, to be iterated once. Raises FormatError, BaselineError, InventoryError or StateError at once where the
+    telemetry formats, a baseline, the inventory or a state cannot be had.
+
+    on_wait  called before a stream is waited for: all that came of what was read has been taken
+    keep     what makes the keeper of its state, given the stamp of what it rests on
+    """
 
     def __init__(
         self,
@@ -80,6 +87,7 @@ class Run:
         stream: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
         on_wait: Callable[[], None] | None = None,
+        keep: Callable[[Stamp], Keeper] | None = None,
     ) -> None:
         options = options or Options()
         self._options = options
@@ -105,10 +113,17 @@ class Run:
             inventory=inventory,
             stdin=stdin,
             stream=stream,
+            lasts=keep is not None,
             on_progress=on_progress,
-            on_wait=on_wait,
+            on_wait=self._settle,
+            on_read=self._read,
         )
         self._raised: Counter[tuple[str, str]] = Counter()
+        self._on_wait = on_wait
+        self.keeper: Keeper | None = None
+        if keep is not None:
+            self.keeper = keep(self._stamp())
+            self.keeper.resume(self.engine, self._intake, [(self, ("_raised",))])
 
     def _normaliser(self) -> Normaliser:
         """What makes events of lines, as the loaded chains need them."""
@@ -120,17 +135,40 @@ class Run:
         says what it said keeps its state, and what all chains share is kept in any case."""
         begun = self.engine.load(analytics)
         self._intake.use(self._normaliser())
+        if self.keeper is not None:
+            self.keeper.stamp = self._stamp()
         return tuple(f"{running.analytic.id}/{running.automaton.chain.name}" for running in begun)
+
+    def _stamp(self) -> Stamp:
+        return stamp(self.engine.analytics, self._formats, _settings(self._options))
 
     def events(self) -> Iterator[Event]:
         """The events alone, in order; none is matched. For `baseline.learn`."""
         return iter(self._intake)
 
     def __iter__(self) -> Iterator[Alert]:
+        if self.keeper is None:
+            yield from self._found()
+        else:
+            yield from self.keeper.kept(self._found())
+
+    def _found(self) -> Iterator[Alert]:
         for event in self._intake:
             if alerts := self.engine.feed(event):
                 yield from self._counted(alerts)
-        yield from self._counted(self.engine.end())
+        if self.keeper is None or not self._intake.is_stream:  # what is kept of a stream is never at its end
+            yield from self._counted(self.engine.end())
+
+    def _settle(self) -> None:
+        """Nothing is under way: what was read has been matched, and its alerts have been taken."""
+        if self.keeper is not None:
+            self.keeper.settle()
+        if self._on_wait is not None:
+            self._on_wait()
+
+    def _read(self, input: Input, data: bytes, arrived: int | None) -> None:
+        if self.keeper is not None:
+            self.keeper.read(input, data, arrived)
 
     def _counted(self, alerts: list[Alert]) -> Iterator[Alert]:
         for alert in alerts:
@@ -173,6 +211,23 @@ class Run:
     def is_complete(self) -> bool:
         """Whether every input was read to its end."""
         return not self.tally.errors
+
+
+def _settings(options: Options) -> dict[str, object]:
+    """The options that a state rests on, by their names on the command line."""
+    return {
+        "evidence": options.evidence,
+        "no-raw": not options.raw,
+        "updates": options.updates,
+        "show-suppressed": options.show_suppressed,
+        "allow-unproven": options.allow_unproven,
+        "host": options.host,
+        "lateness": f"{options.lateness / 1_000_000:g}s" if options.lateness else None,
+        "telemetry": options.telemetry,
+        "baseline": tuple(map(Path, options.baselines)),
+        "inventory": Path(options.inventory) if options.inventory is not None else None,
+        "whole": options.whole,
+    }
 
 
 def open_inventory(path: str | None) -> Inventory | None:

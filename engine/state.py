@@ -20,8 +20,7 @@ def holders(engine: Engine) -> Iterator[Holder]:
     yield engine.sources, ("on_hosts", "anywhere")
     yield engine.entities, ("containers", "instances", "sessions", "logons")
     yield engine.entities.hosts, ("tenures",)
-    for _, history in sorted(engine.novelty.histories.items()):
-        yield history, ("last", "begun")
+    yield engine.novelty, ("learnt",)
     for running in engine.running:
         yield running, ("sweep", "forget", "open", "closing", "suppressed")
         yield running.identities, ("until", "later")

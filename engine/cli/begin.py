@@ -6,9 +6,12 @@ from typing import IO, cast
 
 from ..baseline import BaselineError
 from ..chains import Library
+from ..checkpoint.file import StateError
+from ..checkpoint.stamp import Stamp
 from ..formats import FormatError
 from ..intake.inventory import InventoryError
 from ..report.escape import excerpt
+from ..restart import Keeper
 from ..run import Options, Run
 from .ack import Rsyslog
 from .exits import UsageError
@@ -23,6 +26,7 @@ def begin(
     on_progress: Callable[[int, int], None] | None = None,
     sender: Rsyslog | None = None,
     on_wait: Callable[[], None] | None = None,
+    keep: Callable[[Stamp], Keeper] | None = None,
 ) -> Run:
     """The run of these chains, ready to be iterated."""
     stdin = cast(IO[bytes], sender) if sender is not None else 0
@@ -35,18 +39,21 @@ def begin(
             stream=bool(sender),
             on_progress=on_progress,
             on_wait=on_wait,
+            keep=keep,
         )
 
 
 @contextmanager
 def sound() -> Iterator[None]:
-    """Tells what is wrong with the files that options name: telemetry formats, inventories, baselines."""
+    """Tells what is wrong with the files that options name: telemetry formats, inventories, baselines, states."""
     try:
         yield
     except FormatError as error:
         raise UsageError(_told(error.faults), "`chainrun formats`") from error
     except (InventoryError, BaselineError) as error:
         raise UsageError(_told(error.faults)) from error
+    except StateError as error:
+        raise UsageError(excerpt(error, 600), error.help) from error
 
 
 def _told(faults: Sequence[object]) -> str:

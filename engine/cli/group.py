@@ -28,6 +28,7 @@ VERBS: dict[str, str] = {
     "explain": "Say in prose what a chain means, or why an alert came; --dot draws it.",
     "params": "List a chain file's parameters and where their values come from.",
     "normalise": "Print the canonical events of telemetry files.",
+    "state": "Show what a run has laid aside with --state, or verify it.",
     "kinds": "List the kinds of event, or explain one.",
     "formats": "List the telemetry formats, or explain one.",
     "help": "Explain a diagnostic's code.",

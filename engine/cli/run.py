@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..chains import Library, chain_files, nearest_site
-from ..report.escape import excerpt
+from ..report.escape import escape, excerpt
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
 from ..run import Options
@@ -40,6 +40,7 @@ from .outputs import needs_spare
 from .progress import Bar
 from .service import Service
 from .sink import Form, open_sink
+from .state_option import EveryOption, StateOption, keeping
 
 
 def command(
@@ -84,6 +85,8 @@ def command(
     lateness: LatenessOption = "0",
     telemetry: TelemetryOption = None,
     telemetry_file: TelemetryFileOption = None,
+    state: StateOption = None,
+    checkpoint_every: EveryOption = "10s",
     no_sieve: Annotated[
         bool,
         typer.Option("--no-sieve", help="Decode every line whole, as one of any format: the same, but slower."),
@@ -124,8 +127,10 @@ def command(
     sender = Rsyslog() if ack is not None else None
     service = Service(sender, library_now, quiet=quiet)
     bar = Bar(not quiet)
-    run = begin(library, inputs, options, bar.advance, sender, service.attend)
+    run = begin(library, inputs, options, bar.advance, sender, service.attend, keeping(state, checkpoint_every))
     relax()
+    for note in run.keeper.notes if run.keeper is not None else ():
+        sys.stderr.write(f"warning: {escape(note)}\n")
     read = [
         *run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), *(baseline or ()), inventory,
         site or nearest_site(Path.cwd()), *library.words,
@@ -133,7 +138,7 @@ def command(
     for written in (output, log_file):
         if written is not None:
             needs_spare(written, read)
-    sink = open_sink(form, output, append=append or ack is not None)
+    sink = open_sink(form, output, append=append or ack is not None, keeper=run.keeper)
     with closing(sink), service.serving(run, log, sink) as interrupted, bar:
         for alert in run:
             bar.close()

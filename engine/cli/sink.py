@@ -1,15 +1,18 @@
 """Where a run's alerts go: standard output, or a file, which may be rotated while it is written."""
 
 import mmap
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from ..checkpoint.file import Output
 from ..report.alert import Alert
 from ..report.jsonl import JsonLines
 from ..report.paint import is_wanted
 from ..report.text import TextBlocks
+from ..restart import Keeper
 from .outputs import open_text, unwritable
 
 
@@ -28,8 +31,13 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def open_sink(form: Form | None, output: Path | None, *, append: bool) -> Sink:
-    """Where alerts go, ready; lines of JSON unless a person reads them."""
+def open_sink(form: Form | None, output: Path | None, *, append: bool, keeper: Keeper | None = None) -> Sink:
+    """Where alerts go, ready; lines of JSON unless a person reads them. `keeper`: who knows what was written before."""
+    if output is not None and keeper is not None:
+        is_known = cut_back(output, keeper.output)
+        file = AlertFile(output, form or Form.JSONL, append=append or is_known)
+        keeper.sink = file.settled
+        return file
     if output is not None:
         return AlertFile(output, form or Form.JSONL, append=append)
     return StandardOutput(form or (Form.TEXT if sys.stdout.isatty() else Form.JSONL))
@@ -72,8 +80,34 @@ class AlertFile:
         self._open(append=True)
         before.close()
 
+    def settled(self) -> Output:
+        """Forces what was written to the disk, and says how much that is."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            status = os.fstat(self._file.fileno())
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        return Output(str(self._path.absolute()), status.st_size, (status.st_dev, status.st_ino))
+
     def close(self) -> None:
         self._file.close()
+
+
+def cut_back(path: Path, output: Output | None) -> bool:
+    """Takes away what a killed run wrote after its last checkpoint; whether the file is to be added to. One that was
+    moved away since, or emptied, is added to as it is."""
+    if output is None or output.path != str(path.absolute()):
+        return False
+    try:
+        status = path.stat()
+        if (status.st_dev, status.st_ino) == output.file and status.st_size >= output.length:
+            os.truncate(path, output.length)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return True
 
 
 def _cut_torn_line(path: Path) -> None:

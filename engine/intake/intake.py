@@ -9,24 +9,22 @@ raises here; what was odd is in the `tally`. Called by the engine's run.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import IO, Any, Protocol
 
 from chainrun.engine.event import Event, Origin
 
 from .ahead import FUTURE, borne_out
-from .clock import UNMEASURED, Clock, Hold, correct_all
+from .clock import UNMEASURED, Hold, correct_all
+from .held import Held, Place
 from .inventory import Inventory
 from .kept import Kept
 from .lines import LONGEST, Line, Splitter
-from .names import Names
 from .normalise import LEFT
-from .occurrence import Occurrences
-from .order import LATE, Duplicates, Reorder
-from .seconds import WholeSeconds
+from .order import LATE, Reorder
 from .source import Input, Reader, find_inputs, wait
 from .tally import Tally
-from .whose import ContainerHosts, HostAddresses
 
 TOO_LONG = "line too long"
 STOP_CHECK = 0.5  # seconds: how often a silent pipe is left to see whether the run was asked to stop
@@ -72,8 +70,10 @@ class Intake:
     stream      take files as they come, too
     idle        seconds for which the other pipes wait for a silent one
     wall        the clock on our wall, in microseconds since 1970: when a pipe's records arrive
+    lasts       what it holds is laid aside, by whoever is called `on_wait`, and taken up again by another process
     on_progress called with the bytes read and the bytes there are (0 where a pipe makes that unknown)
     on_wait     called before a stream is waited for, again and again: all that came of what was read has been taken
+    on_read     called with the input, the bytes that were read of a stream, and when, before anything comes of them
     on_bad      called with every line that cannot be used (b"" where it was too long to be held), and the cause
     """
 
@@ -90,17 +90,24 @@ class Intake:
         longest: int = LONGEST,
         idle: float = 2.0,
         wall: Callable[[], int] = lambda: time.time_ns() // 1000,
+        lasts: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
         on_wait: Callable[[], None] | None = None,
+        on_read: Callable[[Input, bytes, int | None], None] | None = None,
         on_bad: Callable[[bytes, Origin, str], None] | None = None,
     ) -> None:
-        self.tally = Tally()
-        self.inputs, self.tally.errors = find_inputs(inputs, stdin)
+        self.inputs, errors = find_inputs(inputs, stdin)
         self.is_stream = stream or any(i.is_pipe for i in self.inputs)
+        lateness = max(lateness or 0, 0)
+        self._waits = not self.is_stream or lateness > 0
+        self.held = Held(
+            self.inputs, lateness=lateness, longest=longest, inventory=inventory, waits=self._waits, lasts=lasts
+        )
+        self.tally.errors = errors
+        self._lasts = lasts
         self._earlier: Counter[str] = Counter()  # by normalisers before this one
         self._normaliser = normaliser
         self.use(normaliser)
-        self._lateness = max(lateness or 0, 0)
         self._host = host
         self._stdin = stdin
         self._longest = longest
@@ -108,23 +115,48 @@ class Intake:
         self._wall = wall
         self._on_progress = on_progress
         self._on_wait = on_wait
+        self._on_read = on_read
         self._on_bad = on_bad
+        self._again: Iterator[tuple[int, bytes, int | None]] = iter(())
         self._stopped = False
         self._drained_from: float | None = None
-        self._clock = Clock()
-        self._addresses = HostAddresses(inventory)
-        self._containers = ContainerHosts()
         self._bytes_total = 0 if self.is_stream else sum(i.size or 0 for i in self.inputs)
+
+    @property
+    def read(self) -> Counter[str]:
+        """How many records there were, by format."""
+        return self._earlier + self._normaliser.read
+
+    @read.setter
+    def read(self, counts: Counter[str]) -> None:
+        self._earlier = counts
 
     def use(self, normaliser: Normalises) -> None:
         """Lines are normalised by this one from now on."""
-        self._earlier += self._normaliser.read
+        self._earlier = self.read
         normaliser.ticks = self.is_stream
         self._normaliser = normaliser
         self._look = normaliser.look
 
+    @property
+    def tally(self) -> Tally:
+        """What became of every line and event."""
+        return self.held.tally
+
+    @property
+    def is_laid_aside(self) -> bool:
+        """Whether it was stopped, and what waits goes on waiting until it is taken up again."""
+        return self._lasts and self._stopped
+
+    def resume(self, again: Iterable[tuple[int, bytes, int | None]] = ()) -> None:
+        """Made ready to go on where its state was taken, which has been put back. `again`: what was read of streams
+        since, in order: the input's place, the bytes, and when they arrived."""
+        self._again = iter(again)
+        self.held.resume(self.inputs)
+
     def stop(self) -> None:
-        """Reads no further; what has been read is finished. May be called from a signal handler."""
+        """Reads no further; what has been read is finished, or stays as it is if it lasts. May be called from a signal
+        handler."""
         self._stopped = True
 
     def drain(self) -> None:
@@ -137,13 +169,12 @@ class Intake:
 
     def __iter__(self) -> Iterator[Event]:
         ordered = self._as_it_comes() if self.is_stream else self._whole()
-        waits = not self.is_stream or self._lateness > 0
         try:
-            merged = self._merged(ordered, Occurrences(waits))
-            yield from self._finish(_settled(merged) if waits else merged)
+            merged = self._merged(ordered)
+            yield from self._finish(self._settled(merged) if self._waits else merged)
         finally:
-            self.tally.by_format = self._earlier + self._normaliser.read
-            self.tally.offsets = self._clock.offsets()
+            self.tally.by_format = self.read
+            self.tally.offsets = self.held.clock.offsets()
 
     # -- files ----------------------------------------
 
@@ -162,13 +193,15 @@ class Intake:
                 for line in splitter.end():
                     kept.add(self._normalise(line, input))
             self._close(reader)
+        if self.is_laid_aside:  # a part of the files says nothing of the whole
+            return iter(())
         if kept.any_homeless:
             # whose address it was is a question of time: hosts' clocks are set right before flows are given to them
             for events in kept.runs():
-                correct_all(self._clock, [event for event in events if event.host])
+                correct_all(self.held.clock, [event for event in events if event.host])
                 for event in events:
-                    self._addresses.learn(event)
-                    self._containers.learn(event)
+                    self.held.addresses.learn(event)
+                    self.held.containers.learn(event)
         ordered = kept.in_order(self._put_right)
         return borne_out(ordered) if self._normaliser.is_whole else ordered
 
@@ -177,25 +210,22 @@ class Intake:
         for event in events:
             if not event.host:
                 event.host = self._host_of(event)
-        correct_all(self._clock, events)
+        correct_all(self.held.clock, events)
 
     # -- pipes ----------------------------------------
 
     def _as_it_comes(self) -> Iterator[Event]:
         """The events of pipes, as soon as the lateness and the other pipes allow."""
-        hold = Hold(self._clock)
+        hold, reorder = self.held.hold, self.held.reorder
         readers = {i.rank: self._open(i) for i in self.inputs}
-        splitters = {rank: Splitter(self._longest) for rank in readers}
-        reorder = Reorder(readers, self._lateness)
+        self._again = chain(self._again, self._anew(readers))
         while readers and not self._stopped:
-            reader = self._next(readers, reorder)
-            if reader is not None:
-                rank = reader.input.rank
-                chunk = self._read(reader)
-                arrived = self._wall() if reader.input.is_pipe else None
-                for line in _lines(splitters[rank], chunk):
+            taken = self._take(readers, reorder)
+            if taken is not None:
+                rank, chunk, arrived = taken
+                for line in _lines(self.held.splitters[rank], chunk):
                     # Each line on its own: two events of one chunk may be the first two of their alert.
-                    yield from self._advance(line, reader.input, arrived, hold, reorder)
+                    yield from self._advance(line, readers[rank].input, arrived, hold, reorder)
                 if chunk == b"":
                     self._close(readers.pop(rank))
                     reorder.end(rank)
@@ -203,10 +233,43 @@ class Intake:
                 yield from reorder.release()
         for rank, reader in readers.items():
             self._close(reader)
-            reorder.end(rank)
+            if not self.is_laid_aside:
+                reorder.end(rank)
+        if self.is_laid_aside:
+            return
         for event in hold.end():
             reorder.add(event)
         yield from borne_out(reorder.release(), reorder.pace)
+
+    def _anew(self, readers: dict[int, Reader]) -> Iterator[tuple[int, bytes, int | None]]:
+        """Behind what was read again: a line that an earlier pipe broke off in is over."""
+        for rank, reader in readers.items():
+            place = self.held.places[rank]
+            if reader.input.is_pipe and reader.file != place.file and self.held.splitters[rank].is_torn:
+                self._report(reader, b"\n", None)
+                yield rank, b"\n", None
+
+    def _take(self, readers: dict[int, Reader], reorder: Reorder) -> tuple[int, bytes | None, int | None] | None:
+        """What is read next: of which input, and when it arrived, of a pipe; None where none has anything."""
+        taken = next(self._again, None)
+        if taken is not None:
+            return taken
+        reader = self._next(readers, reorder)
+        if reader is None:
+            return None
+        input = reader.input
+        chunk = self._read(reader)
+        arrived = self._wall() if input.is_pipe else None
+        if chunk:
+            self._report(reader, chunk, arrived)
+        return input.rank, chunk, arrived
+
+    def _report(self, reader: Reader, chunk: bytes, arrived: int | None) -> None:
+        """Takes note of what was read of a stream, before anything comes of it."""
+        rank = reader.input.rank
+        self.held.places[rank] = Place(self.held.places[rank].text + len(chunk), reader.file)
+        if self._on_read is not None:
+            self._on_read(reader.input, chunk, arrived)
 
     def _advance(self, line: Line, input: Input, arrived: int | None, hold: Hold, reorder: Reorder) -> Iterator[Event]:
         for event in self._normalise(line, input):
@@ -258,6 +321,9 @@ class Intake:
         reader = Reader(input, self._stdin)
         if reader.error is None:
             self.tally.inputs += 1
+        place = self.held.places[input.rank]
+        if place.text and not input.is_pipe and reader.error is None and not reader.skip(place.text, place.file):
+            self.held.begin(input)
         return reader
 
     def _read(self, reader: Reader) -> bytes | None:
@@ -300,10 +366,10 @@ class Intake:
             if not event.host and not _is_told_by_others(event):
                 event.host = self._default_host(input.name)
             if self.is_stream:
-                self._addresses.learn(event)
-                self._containers.learn(event)
+                self.held.addresses.learn(event)
+                self.held.containers.learn(event)
             elif event.measures is not None:
-                self._clock.learn(event)
+                self.held.clock.learn(event)
             if not _only_tells_time(event):
                 passing.append(event)
         if all(event.unasked for event in passing):
@@ -313,27 +379,36 @@ class Intake:
     def _host_of(self, event: Event) -> str:
         """The host of a record that names none."""
         # a container's address is its host's own: every engine's first bridge is 172.17.0.0/16
-        homes = self._containers if "container.id" in event.fields else self._addresses
+        homes = self.held.containers if "container.id" in event.fields else self.held.addresses
         return homes.host_of(event) or self._default_host(event.origin.input)
 
     def _default_host(self, input: str) -> str:
         return self._host or input
 
-    def _merged(self, ordered: Iterator[Event], occurrences: Occurrences) -> Iterator[Event]:
+    def _merged(self, ordered: Iterator[Event]) -> Iterator[Event]:
         """Each occurrence once."""
-        duplicates, tally = Duplicates(), self.tally
+        duplicates, occurrences, tally = self.held.duplicates, self.held.occurrences, self.tally
         for event in ordered:
             if not event.unasked and duplicates.is_duplicate(event):
                 tally.duplicates += 1
             else:
                 yield from occurrences.take(event)
             tally.merged = occurrences.merged
-        yield from occurrences.end()
-        tally.merged = occurrences.merged
+        if not self.is_laid_aside:
+            yield from occurrences.end()
+            tally.merged = occurrences.merged
+
+    def _settled(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Events written in whole seconds, behind the start of their process."""
+        seconds = self.held.seconds
+        for event in events:
+            yield from seconds.take(event)
+        if not self.is_laid_aside:
+            yield from seconds.end()
 
     def _finish(self, events: Iterator[Event]) -> Iterator[Event]:
         """Ordered events to what matching sees: named, counted and numbered."""
-        names, tally = Names(), self.tally
+        names, tally = self.held.names, self.tally
         for event in events:
             if event.unasked:
                 yield event
@@ -357,14 +432,6 @@ def _lines(splitter: Splitter, chunk: bytes | None) -> Iterator[Line]:
     if chunk is None:
         return iter(())
     return splitter.feed(chunk) if chunk else splitter.end()
-
-
-def _settled(events: Iterator[Event]) -> Iterator[Event]:
-    """Events written in whole seconds, behind the start of their process."""
-    seconds = WholeSeconds()
-    for event in events:
-        yield from seconds.take(event)
-    yield from seconds.end()
 
 
 def _only_tells_time(event: Event) -> bool:

@@ -57,6 +57,11 @@ class Splitter:
         if self._length:
             yield self._held_line(b"")
 
+    @property
+    def is_torn(self) -> bool:
+        """Whether a line has begun that has not ended."""
+        return self._length > 0
+
     def _hold(self, part: bytes) -> None:
         if part:
             self._length += len(part)

@@ -9,6 +9,7 @@ before. Called by `intake`, after clocks have been corrected.
 
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from heapq import heappop, heappush
 from math import inf
 from operator import attrgetter
@@ -194,6 +195,11 @@ class Reorder:
         while waiting and pace.newest is not None and waiting[0][0] <= pace.newest:
             heappush(self._heap, heappop(waiting))
 
+    def begin(self, rank: int) -> None:
+        """Takes that there is more to come of an input, which may have ended before."""
+        self._paces.setdefault(rank, Pace(self._lateness))
+        self._waiting.setdefault(rank, [])
+
     def end(self, rank: int) -> None:
         if self._paces.pop(rank, None) is not None:
             for entry in self._waiting.pop(rank):
@@ -266,23 +272,26 @@ class Reorder:
 
 
 class Duplicates:
-    """Remembers the records last seen, so that the same bytes of one host and time count once.
+    """Remembers the records last seen, so that the same bytes of one host and time count once. `lasts`: also in the
+    process that goes on after this one.
 
     Shippers repeat what they could not confirm, and some exports hold a quarter of their lines twice. Two events of one
     line are not duplicates of one another. (The records seen are in an OrderedDict, since the oldest goes with each new
     one: a dictionary would walk over the gap that those before it left, 100 µs and more each.)
     """
 
-    def __init__(self, most: int = 100_000) -> None:
+    def __init__(self, most: int = 100_000, lasts: bool = False) -> None:
         self._most = most
-        self._seen: OrderedDict[tuple[int, str, int], tuple[int, int]] = OrderedDict()
+        self._lasts = lasts
+        self._seen: OrderedDict[tuple[int, str, int | bytes], tuple[int, int]] = OrderedDict()
 
     def is_duplicate(self, event: Event) -> bool:
         """Whether another line with these bytes has been seen for this time and host."""
         if not event.raw:
             return False
         # 64 bits that nobody outside can foresee, on records of one microsecond (a digest takes three times as long)
-        key = (event.time, event.host, hash(event.raw))
+        mark = blake2b(event.raw, digest_size=16).digest() if self._lasts else hash(event.raw)
+        key = (event.time, event.host, mark)
         line = (event.origin.rank, event.origin.line)
         first = self._seen.setdefault(key, line)
         if len(self._seen) > self._most:

@@ -169,16 +169,19 @@ class Reader:
     `read` returns what is there, at most about `READ` bytes, without waiting for a block to fill; None where there is
     nothing yet, and b"" at the end. It never raises, and takes from the descriptor once at most: after `wait`, it does
     not block. `error` is set when the input could not be read to its end. `consumed` counts bytes as stored.
+    `file`: which file or pipe it is, by device and number; None of what is neither.
     """
 
     def __init__(self, input: Input, stdin: IO[bytes] | int = 0) -> None:
         self.input = input
         self.consumed = 0
         self.error: InputError | None = None
+        self.file: tuple[int, int] | None = None
         self._descriptor: int | None = None
         self._is_special = False  # opened here, and no regular file
         self._stream: IO[bytes] | None = None
         self._head = b""
+        self._again = b""  # read already, and to be given once more
         self._decode: Callable[[], bytes | None] | None = None
         self._gunzip: _Gunzip | None = None
         try:
@@ -192,13 +195,36 @@ class Reader:
                 self._descriptor = stdin
             else:
                 self._stream = stdin
+            if self._descriptor is not None:
+                status = os.fstat(self._descriptor)
+                self.file = status.st_dev, status.st_ino
         except (OSError, ValueError) as problem:
             self._fail(_reason(problem))
 
     def read(self) -> bytes | None:
         if self.error is not None:
             return b""
+        if self._again:
+            again, self._again = self._again, b""
+            return again
         return self._begin() if self._decode is None else self._decode()
+
+    def skip(self, text: int, file: tuple[int, int] | None) -> bool:
+        """Goes on behind so many bytes of text that were read of a file before; False where it is another, or has lost
+        some of them, and is read from its beginning."""
+        if file is None or file != self.file or self._descriptor is None:
+            return False
+        passed = 0
+        while passed < text and (chunk := self.read()) != b"":
+            passed += len(chunk or b"")
+            if chunk and self._gunzip is None:  # what is not packed need not be read again
+                size = os.fstat(self._descriptor).st_size
+                passed = text if text <= size else 0
+                self.consumed = os.lseek(self._descriptor, passed, os.SEEK_SET)
+                return passed == text
+            if passed > text:
+                self._again = (chunk or b"")[text - passed :]
+        return passed >= text
 
     def fileno(self) -> int | None:
         """The descriptor to wait on, or None where reading never blocks."""
@@ -212,7 +238,7 @@ class Reader:
     @property
     def has_buffered(self) -> bool:
         """Whether `read` can give bytes that have already left the descriptor."""
-        return self._gunzip is not None and self._gunzip.has_pending
+        return bool(self._again) or (self._gunzip is not None and self._gunzip.has_pending)
 
     def close(self) -> None:
         if self._descriptor is not None and self.input.name != STANDARD_INPUT:

@@ -63,6 +63,17 @@ class Novelty:
         self._tests: list[Test] = []
         self._numbers: dict[Hashable, int] = {}  # of the tests, by what they ask
 
+    @property
+    def learnt(self) -> dict[Question, tuple[dict[tuple[Hashable, ...], int], int | None]]:
+        """What each history has learnt, and since when; put back, it is that of the questions that are asked still."""
+        return {question: (history.last, history.begun) for question, history in self.histories.items()}
+
+    @learnt.setter
+    def learnt(self, known: dict[Question, tuple[dict[tuple[Hashable, ...], int], int | None]]) -> None:
+        for question, (last, begun) in known.items():
+            if (history := self.histories.get(question)) is not None:
+                history.last, history.begun = last, begun
+
     def proven(self) -> "Novelty":
         """The same memory, asked for nothing but what is known."""
         strict = copy(self)

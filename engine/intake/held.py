@@ -1,0 +1,83 @@
+"""What a stream's intake holds between two reads: all of it, so that a run can be laid aside there and taken up again.
+
+Between two reads everything that was read has gone as far as it can, so nothing is under way but what stands here. Made
+by `intake`, which moves events through it; taken and put back by `engine.state`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from .clock import Clock, Hold
+from .inventory import Inventory
+from .lines import LONGEST, Splitter
+from .names import Names
+from .occurrence import Occurrences
+from .order import Duplicates, Reorder
+from .seconds import WholeSeconds
+from .source import Input
+from .tally import Tally
+from .whose import ContainerHosts, HostAddresses
+
+
+class Place(msgspec.Struct, frozen=True):
+    """How far an input was read: so many bytes of its text, of which file or pipe (device and number)."""
+
+    text: int = 0
+    file: tuple[int, int] | None = None
+
+
+class Held:
+    """The rooms of intake that remember something, and how far each input was read.
+
+    waits  whether events may wait for others: those of files, and of pipes with a lateness
+    lasts  it is laid aside: nothing in it may hang on this very process
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        *,
+        lateness: int = 0,
+        longest: int = LONGEST,
+        inventory: Inventory | None = None,
+        waits: bool = True,
+        lasts: bool = False,
+    ) -> None:
+        self._longest = longest
+        ranks = [input.rank for input in inputs]
+        self.tally = Tally()
+        self.places = dict.fromkeys(ranks, Place())
+        self.splitters = {rank: Splitter(longest) for rank in ranks}
+        self.clock = Clock()
+        self.hold = Hold(self.clock)
+        self.addresses = HostAddresses(inventory)
+        self.containers = ContainerHosts()
+        self.reorder = Reorder(ranks, lateness)
+        self.duplicates = Duplicates(lasts=lasts)
+        self.occurrences = Occurrences(waits)
+        self.seconds = WholeSeconds()
+        self.names = Names()
+
+    def holders(self) -> Iterator[tuple[object, tuple[str, ...]]]:
+        """Whoever owns state here, and the attributes that are."""
+        yield self, (
+            "tally", "places", "splitters", "clock", "hold", "containers", "reorder", "duplicates", "occurrences",
+            "seconds", "names",
+        )  # fmt: skip
+        yield self.addresses, ("tenures",)
+
+    def resume(self, inputs: Sequence[Input]) -> None:
+        """Made ready to go on with these inputs, once its state has been put back. Some may have ended before, and some
+        may have been added behind those that there were."""
+        self.tally.inputs = 0
+        self.tally.errors = []
+        for input in inputs:
+            self.reorder.begin(input.rank)
+            if input.rank not in self.places:
+                self.begin(input)
+
+    def begin(self, input: Input) -> None:
+        """An input is read from its beginning."""
+        self.places[input.rank] = Place()
+        self.splitters[input.rank] = Splitter(self._longest)

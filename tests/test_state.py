@@ -1,0 +1,253 @@
+"""`--state DIR` on the command line: what a run goes on from, what it refuses, and what is told of it."""
+
+import json
+import os
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from chainrun.engine import cli
+from chainrun.engine.checkpoint.file import StateFile
+from chainrun.engine.checkpoint.journal import Journal
+from chainrun.engine.cli.exits import Exit
+
+from .test_cli import CHAIN, COMMAND, EVENTS, connection, start
+
+Shown = tuple[int, str, str]
+Command = Callable[..., Shown]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.chain").write_text(CHAIN)
+    (tmp_path / "hit.jsonl").write_text(EVENTS)
+    return tmp_path
+
+
+@pytest.fixture
+def chainrun(capsys: pytest.CaptureFixture[str]) -> Command:
+    def run(*words: str) -> Shown:
+        code = cli.main(words)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        assert code != Exit.INTERNAL, err
+        return int(code), out, err
+
+    return run
+
+
+def piped(text: str, *words: str) -> Shown:
+    done = subprocess.run([*COMMAND, *words], input=text.encode(), capture_output=True, timeout=60, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def ids(text: str) -> list[str]:
+    return [json.loads(line)["alert_id"] for line in text.splitlines()]
+
+
+# -- going on ----------------------------------------
+
+
+def test_a_chain_that_began_in_one_run_ends_in_the_next(here: Path) -> None:
+    first = piped(start(0, 100, "powershell.exe"), "t.chain", "-", "--state", "s")
+    assert (first[0], first[1]) == (0, "")
+    assert piped(connection(9, 100), "t.chain", "-")[1] == ""  # without the state nothing is known of it
+    _, out, err = piped(connection(9, 100), "t.chain", "-", "--state", "s")
+    assert len(ids(out)) == 1
+    assert "read     2 lines" in err  # of both runs
+
+
+def test_the_file_of_alerts_is_added_to(here: Path) -> None:
+    for n in range(3):
+        text = start(n * 10, 100 + n, "powershell.exe") + connection(n * 10 + 5, 100 + n)
+        assert piped(text, "t.chain", "-", "--state", "s", "-o", "out.jsonl")[0] == 0
+        assert len(ids((here / "out.jsonl").read_text())) == n + 1
+
+
+def test_what_was_written_after_the_last_checkpoint_is_written_once(here: Path, chainrun: Command) -> None:
+    chainrun("t.chain", "hit.jsonl", "--state", "s", "-o", "out.jsonl")
+    whole = (here / "out.jsonl").read_bytes()
+    with (here / "out.jsonl").open("ab") as file:
+        file.write(whole[:50])  # torn, and no checkpoint knows of it
+    assert chainrun("t.chain", "hit.jsonl", "--state", "s", "-o", "out.jsonl")[0] == 0
+    assert (here / "out.jsonl").read_bytes() == whole
+
+
+def test_a_file_of_alerts_that_was_moved_away_is_begun_anew(here: Path) -> None:
+    for n in range(2):
+        text = start(n * 10, 100 + n, "powershell.exe") + connection(n * 10 + 5, 100 + n)
+        piped(text, "t.chain", "-", "--state", "s", "-o", "out.jsonl")
+        (here / "out.jsonl").rename(here / f"out.{n}")
+    assert [len(ids((here / f"out.{n}").read_text())) for n in range(2)] == [1, 1]
+
+
+def test_a_record_that_was_sent_again_is_known(here: Path) -> None:
+    once = piped(EVENTS, "t.chain", "-", "--state", "s")
+    again = piped(EVENTS, "t.chain", "-", "--state", "s")
+    assert len(ids(once[1])) == 1 and again[1] == ""
+    assert "merged   2 exact duplicates" in again[2]
+
+
+def test_a_line_that_a_pipe_broke_off_in_is_one_bad_line(here: Path) -> None:
+    """Its shipper sends it whole next time, and what is whole must not be joined to what is torn."""
+    (here / "s").mkdir()
+    journal = Journal(here / "s")
+    journal.begin(0, 0)
+    journal.append(0, (EVENTS + EVENTS[:40]).encode(), None)
+    journal.close()
+    assert piped("", "t.chain", "-", "--state", "s")[0] == 0  # a journal without its state is nothing
+    number = StateFile(here / "s").all()[0][0]
+    journal.begin(number, 0)
+    journal.append(0, (start(20, 300, "cmd.exe") + EVENTS[:40]).encode(), None)
+    journal.close()
+    _, out, err = piped(connection(25, 300), "t.chain", "-", "--state", "s")
+    assert len(ids(out)) == 1
+    assert "malformed" in err
+
+
+def test_the_end_of_a_torn_journal_is_left_out(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.begin(0, 0)
+    journal.append(0, b"one", 5)
+    journal.append(1, b"two", None)
+    journal.close()
+    path = tmp_path / "journal-0"
+    whole = path.read_bytes()
+    for cut in range(len(whole)):
+        path.write_bytes(whole[:cut])
+        found = list(journal.since(0))
+        assert found == [(0, b"one", 5), (1, b"two", None)][: len(found)]
+        journal.begin(0, 0)
+        journal.append(2, b"three", None)
+        journal.close()
+        assert list(journal.since(0)) == [*found, (2, b"three", None)]
+    path.write_bytes(whole[:20] + b"X" + whole[21:])
+    assert list(journal.since(0)) == []
+
+
+# -- what is refused ----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (["--set", "TimeWindow=5m"], "analytic `t` says something else now"),
+        (["--lateness", "5s"], "`--lateness` was not given, and is `5s` now"),
+        (["--telemetry", "evtx"], "`--telemetry` was not given, and is `evtx` now"),
+        (["--updates"], "`--updates` was not given, and is `yes` now"),
+    ],
+)
+def test_a_state_of_other_settings_is_refused(here: Path, chainrun: Command, change: list[str], told: str) -> None:
+    chainrun("t.chain", "hit.jsonl", "--state", "s")
+    code, _, err = chainrun("t.chain", "hit.jsonl", "--state", "s", *change)
+    assert code == Exit.USAGE
+    assert told in err and "begin anew in another directory" in err
+
+
+def test_where_a_chain_is_written_is_no_matter(here: Path, chainrun: Command) -> None:
+    chainrun("t.chain", "hit.jsonl", "--state", "s")
+    (here / "t.chain").write_text("# a comment\n" + CHAIN)
+    assert chainrun("t.chain", "hit.jsonl", "--state", "s")[0] == 0
+
+
+def test_files_that_have_changed_are_refused(here: Path, chainrun: Command) -> None:
+    chainrun("t.chain", "hit.jsonl", "--state", "s")
+    with (here / "hit.jsonl").open("a") as file:
+        file.write(connection(20, 100))
+    code, _, err = chainrun("t.chain", "hit.jsonl", "--state", "s")
+    assert code == Exit.USAGE and "`hit.jsonl` is another file now, or has changed" in err
+
+
+def test_other_inputs_are_refused(here: Path, chainrun: Command) -> None:
+    (here / "more.jsonl").write_text(EVENTS)
+    chainrun("t.chain", "hit.jsonl", "--state", "s")
+    code, _, err = chainrun("t.chain", "hit.jsonl", "more.jsonl", "--state", "s")
+    assert code == Exit.USAGE and "the inputs were `hit.jsonl`, and are others now" in err
+    code, _, err = piped(EVENTS, "t.chain", "-", "--state", "s")
+    assert code == Exit.USAGE and "what was read then was files, and these inputs are a stream" in err
+
+
+def test_a_directory_is_of_one_run(here: Path, chainrun: Command) -> None:
+    other = StateFile(here / "s")
+    other.lock()
+    code, _, err = chainrun("t.chain", "hit.jsonl", "--state", "s")
+    assert code == Exit.USAGE and "another run keeps its state here" in err
+    other.unlock()
+    assert chainrun("t.chain", "hit.jsonl", "--state", "s")[0] == 0
+
+
+def test_a_newer_state_is_refused(here: Path, chainrun: Command) -> None:
+    chainrun("t.chain", "hit.jsonl", "--state", "s")
+    with sqlite3.connect(here / "s" / "state.sqlite") as db:
+        db.execute("pragma user_version = 99")
+    for words in (("t.chain", "hit.jsonl", "--state", "s"), ("state", "show", "s")):
+        code, _, err = chainrun(*words)
+        assert code == Exit.USAGE and "a newer chainrun wrote it" in err
+
+
+def test_what_is_no_state_is_refused(here: Path, chainrun: Command) -> None:
+    (here / "s").mkdir()
+    (here / "s" / "state.sqlite").write_bytes(b"no database, and longer than a header of one would be" * 100)
+    code, _, err = chainrun("t.chain", "hit.jsonl", "--state", "s")
+    assert code == Exit.USAGE and "cannot be read" in err and "begin anew" in err
+    (here / "file").write_text("")
+    assert "cannot be used" in chainrun("t.chain", "hit.jsonl", "--state", "file")[2]
+
+
+def test_a_state_may_not_be_written(here: Path, chainrun: Command) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    (here / "s").mkdir(mode=0o500)
+    assert "cannot be used" in chainrun("t.chain", "hit.jsonl", "--state", "s")[2]
+
+
+# -- damage ----------------------------------------
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(here: Path) -> None:
+    """What the pipe brought since is in the journal still."""
+    piped(start(0, 100, "powershell.exe"), "t.chain", "-", "--state", "s")
+    piped(start(5, 200, "powershell.exe"), "t.chain", "-", "--state", "s")
+    with sqlite3.connect(here / "s" / "state.sqlite") as db:
+        db.execute("update piece set bytes = zeroblob(length(bytes)) where checkpoint = 2")
+    code, out, err = piped(connection(9, 100) + connection(10, 200), "t.chain", "-", "--state", "s")
+    assert code == 0 and len(ids(out)) == 2
+    assert "warning: checkpoint 2 is damaged; going on from 1" in err
+
+
+def test_where_every_checkpoint_is_damaged_it_is_told(here: Path, chainrun: Command) -> None:
+    piped(EVENTS, "t.chain", "-", "--state", "s")
+    with sqlite3.connect(here / "s" / "state.sqlite") as db:
+        db.execute("delete from piece")
+    code, _, err = piped(EVENTS, "t.chain", "-", "--state", "s")
+    assert code == Exit.USAGE and "every checkpoint in it is damaged" in err and "begin anew" in err
+    code, out, _ = chainrun("state", "verify", "s")
+    assert code == Exit.UNREADABLE and out == "checkpoint 1 is damaged\n"
+
+
+# -- what is told ----------------------------------------
+
+
+def test_a_state_is_shown_and_verified(here: Path, chainrun: Command) -> None:
+    piped(start(0, 100, "powershell.exe"), "t.chain", "-", "--state", "s", "-o", "out.jsonl")
+    code, out, _ = chainrun("state", "show", "s")
+    assert code == 0
+    for told in (
+        "checkpoint 1 is sound",
+        "of a stream, read to the end: 1 lines read, 0 alerts out",
+        "t/main: 1 partial",
+    ):
+        assert told in out
+    assert "2026-03-01T10:00:00" in out and "out.jsonl, 0 bytes" in out
+    assert chainrun("state", "verify", "s")[0] == 0
+    code, _, err = chainrun("state", "show", "nowhere")
+    assert code == Exit.USAGE and "holds no state" in err
+
+
+def test_what_is_kept_is_for_its_owner(here: Path, chainrun: Command) -> None:
+    piped(EVENTS, "t.chain", "-", "--state", "s")
+    assert (here / "s").stat().st_mode & 0o077 == 0
+    assert all(file.stat().st_mode & 0o077 == 0 for file in (here / "s").iterdir())
