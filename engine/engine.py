@@ -12,6 +12,7 @@ from .event import Event
 from .intake.demand import Demand
 from .intake.inventory import Inventory
 from .match.automaton import Automaton
+from .match.budget import Budget
 from .match.compile import compile_chain
 from .match.dispatch import Dispatch, StepTests, meaning
 from .match.entities import READS, Entities
@@ -22,6 +23,7 @@ from .match.novelty import Novelty
 from .match.sources import Sources
 from .match.wanted import asked
 from .report.alert import Alert
+from .report.pressure import Pressure
 from .running import Raised, Reporting, Running
 from .timer import Timer
 from .version import VERSION
@@ -37,6 +39,7 @@ class Engine:
     allow_unproven  what did not happen as far as is known completes a chain, and the alert says so
     sees            telemetry format -> the kinds that it can show, to tell silence from blindness
     inventory       what is known of hosts' addresses
+    budget          bytes that all partial matches may take together
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Engine:
         allow_unproven: bool = False,
         sees: Mapping[str, frozenset[str]] | None = None,
         inventory: Inventory | None = None,
+        budget: int | None = None,
     ) -> None:
         self.lineage = Lineage()
         self.files = FileKeys()
@@ -59,7 +63,9 @@ class Engine:
         self.alerts = 0
         self.now: int | None = None  # the time of the newest event
         self.running: list[Running] = []
-        self._reporting = Reporting(VERSION, evidence, raw, updates, suppressed)
+        self.budget = Budget(budget) if budget is not None else None
+        self.pressure = Pressure(VERSION)
+        self._reporting = Reporting(VERSION, evidence, raw, updates, suppressed, self.budget)
         self._tests = StepTests(self.entities, self.novelty)
         self.load(analytics)
 
@@ -80,6 +86,10 @@ class Engine:
             runs.append(running)
         self.analytics = tuple(analytics)
         self.running = runs
+        if self.budget is not None:
+            self.budget.holders.clear()
+            for running in runs:
+                running.charge(self.budget)
         self._tests.keep({test for running in self.running for test in running.matcher.tests.values()})
         self.entities.aliases = {spelled.casefold(): name for a in analytics for spelled, name in a.aliases}
         self.entities.types = asked(self.automata)
@@ -120,6 +130,8 @@ class Engine:
             if running.is_waiting:
                 raised += running.due(event.time, host)
         now = self.meet(event)
+        if self.budget is not None and self.budget.is_spent:
+            raised += self.pressure.tell(self.budget.make_room(event.time), self.budget, event.time)
         if self.sweep.is_due(now):
             for running in self.running:
                 running.expire(now)

@@ -11,6 +11,7 @@ class Process:
     start, end  microseconds; None where the telemetry shows no start or end
     seen        when it was first seen acting, for a row that did not begin with a start
     parent      None where it is not known, or there is none
+    needed      until when a match that has come beyond its first step may ask for it
     """
 
     __slots__ = (
@@ -20,6 +21,7 @@ class Process:
         "executable",
         "host",
         "name",
+        "needed",
         "number",
         "parent",
         "pid",
@@ -38,6 +40,7 @@ class Process:
         self.start: int | None = None
         self.end: int | None = None
         self.seen = 0
+        self.needed = 0
         self.parent: Process | None = None
 
     def __repr__(self) -> str:

@@ -50,6 +50,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     inventory       a file of hosts' addresses
     telemetry       names of the formats that may be read; none: all
     telemetry_files format files of one's own, tried before the shipped ones
+    max_state       bytes that partial matches may take, of all hosts together
     whole           events that can matter to no chain are taken too: the same, but slower
     sieve           a line is looked at as one of the format that is expected, first; without it the same, but slower
     """
@@ -65,6 +66,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     inventory: str | None = None
     telemetry: tuple[str, ...] = ()
     telemetry_files: tuple[str, ...] = ()
+    max_state: int | None = None
     whole: bool = False
     sieve: bool = True
 
@@ -102,6 +104,7 @@ class Run:
             allow_unproven=options.allow_unproven,
             sees={format.name: format.sees for format in formats},
             inventory=inventory,
+            budget=options.max_state,
         )
         for name in options.baselines:
             load_baseline(Path(name)).put(self.engine)
@@ -208,6 +211,14 @@ class Run:
         return funnels(self.engine, self._raised, self._intake.tally.by_format)
 
     @property
+    def given_up(self) -> Counter[str]:
+        """How many partial matches of each host were given up for lack of room."""
+        found: Counter[str] = Counter()
+        for (host, _), count in self.engine.pressure.given_up.items():
+            found[host] += count
+        return found
+
+    @property
     def is_complete(self) -> bool:
         """Whether every input was read to its end."""
         return not self.tally.errors
@@ -226,6 +237,7 @@ def _settings(options: Options) -> dict[str, object]:
         "telemetry": options.telemetry,
         "baseline": tuple(map(Path, options.baselines)),
         "inventory": Path(options.inventory) if options.inventory is not None else None,
+        "max-state": options.max_state,
         "whole": options.whole,
     }
 

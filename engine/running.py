@@ -11,6 +11,7 @@ from chainrun.dsl.model import LEVELS, Analytic, Exclusion
 
 from .event import Event
 from .match.automaton import Automaton
+from .match.budget import NEVER, Budget
 from .match.dispatch import StepTests
 from .match.entities import Entities
 from .match.evidence import Match, Moment, collect
@@ -30,13 +31,15 @@ Raised = tuple[int, Alert]
 
 
 class Reporting(msgspec.Struct, frozen=True):
-    """How alerts are made. `updates`: again, once their window has closed; `suppressed`: those of exceptions too."""
+    """How alerts are made. `updates`: again, once their window has closed; `suppressed`: those of exceptions too;
+    `budget`: knows which hosts have lost what was known of them."""
 
     version: str
     evidence: int = 20
     raw: bool = True
     updates: bool = False
     suppressed: bool = False
+    budget: Budget | None = None
 
 
 class _Open:
@@ -94,6 +97,13 @@ class Running:
         chain = self.automaton.chain
         open_for = chain.once_within if chain.once_within is not None else chain.within
         return Identities(open_for, inherited=chain.once_per is None)
+
+    def charge(self, budget: Budget) -> None:
+        """Holds its partial matches within a budget from now on."""
+        name = f"{self.analytic.id}/{self.automaton.chain.name}"
+        for holder in (self.matcher.deadlines, self.matcher.store):
+            holder.budget = budget
+            budget.holders.append((name, holder))
 
     @property
     def may_wait(self) -> bool:
@@ -186,7 +196,16 @@ class Running:
             evidence=self.reporting.evidence,
             raw=self.reporting.raw,
             suppressed=suppressed,
+            flags=self._flags(match),
         )
+
+    def _flags(self, match: Match) -> frozenset[str]:
+        """On what an alert rests that its match does not know of."""
+        budget, window = self.reporting.budget, self.matcher.window
+        hosts = {event.host for event in match.witness.values()}
+        if budget is not None and budget.has_lost(hosts, match.at - window if window is not None else NEVER):
+            return frozenset({"state_evicted"})
+        return frozenset()
 
     def _severity(self, found: Sequence[Completion]) -> str:
         """The highest level that a rule of the chain gives to any of these; without one, the analytic's."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from .checkpoint.flat import dump, load
 from .engine import Engine
+from .match.groups import INTERIOR, PLAIN
 
 Holder = tuple[object, tuple[str, ...]]  # whoever owns state, and the attributes that are
 
@@ -16,6 +17,9 @@ Holder = tuple[object, tuple[str, ...]]  # whoever owns state, and the attribute
 def holders(engine: Engine) -> Iterator[Holder]:
     """Everything in an engine that changes as events come, in an order that only the chains decide."""
     yield engine, ("lineage", "alerts", "now", "timer", "sweep")
+    if engine.budget is not None:
+        yield engine.budget, ("size", "lost")
+        yield engine.pressure, ("given_up", "told")
     yield engine.files, ("short", "moved", "moves")
     yield engine.sources, ("on_hosts", "anywhere")
     yield engine.entities, ("containers", "instances", "sessions", "logons")
@@ -40,7 +44,7 @@ def holders(engine: Engine) -> Iterator[Holder]:
 
 def lasting(engine: Engine) -> list[object]:
     """What state refers to and every engine of the same chains has of its own, in the same order."""
-    found: list[object] = []
+    found: list[object] = [PLAIN, INTERIOR]
     for running in engine.running:
         automaton = running.automaton
         found += [*automaton.steps, *automaton.states, *automaton.chain.exceptions]

@@ -46,7 +46,7 @@ def test_a_nest_of_a_hundred_thousand_processes_comes_back() -> None:
 def test_long_lists_of_links_come_back() -> None:
     node, line = None, None
     for n in range(20_000):
-        later = Node(event(n), STEP, n)  # type: ignore[arg-type]
+        later = Node(event=event(n), step=STEP, process=None, start=n)  # type: ignore[arg-type]
         later.via, node = node, later
         line = Line(Tally((0, (n,))), line)
     again, line = load(dump([node, line], [STEP]), [STEP])

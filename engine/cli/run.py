@@ -40,6 +40,7 @@ from .outputs import needs_spare
 from .progress import Bar
 from .service import Service
 from .sink import Form, open_sink
+from .size import MaxStateOption, size
 from .state_option import EveryOption, StateOption, keeping
 
 
@@ -85,6 +86,7 @@ def command(
     lateness: LatenessOption = "0",
     telemetry: TelemetryOption = None,
     telemetry_file: TelemetryFileOption = None,
+    max_state: MaxStateOption = None,
     state: StateOption = None,
     checkpoint_every: EveryOption = "10s",
     no_sieve: Annotated[
@@ -120,6 +122,7 @@ def command(
         lateness=late,
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
+        max_state=size(max_state),
         sieve=not no_sieve,
     )
     if ack is not None:
@@ -144,7 +147,7 @@ def command(
             bar.close()
             sink.write(alert)
     if not quiet:
-        sys.stderr.write(to_summary(run.tally, run.funnels, Paint(is_wanted(sys.stderr))))
+        sys.stderr.write(to_summary(run.tally, run.funnels, Paint(is_wanted(sys.stderr)), run.given_up))
     else:
         for problem in run.tally.errors:
             sys.stderr.write(f"error: {excerpt(problem, 300)}\n")

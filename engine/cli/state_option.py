@@ -1,7 +1,7 @@
 """`--state DIR`: what the command line has to do for a run that goes on where the last one was killed.
 
-The run keeps its state itself (`engine.restart`), and the file of alerts (`sink`) is cut back to what the last checkpoint
-knows of it.
+The run keeps its state itself (`engine.restart`), and the file of alerts (`sink`) is cut back to what the last
+checkpoint knows of it.
 """
 
 from collections.abc import Callable

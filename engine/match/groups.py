@@ -116,6 +116,10 @@ class Node(msgspec.Struct, eq=False, gc=False):
     def oldest(self) -> Event:
         return self.event
 
+    @property
+    def latest(self) -> int:
+        return self.start
+
     def interval(
         self, at: int, least: int | None, most: int | None, edge: int, after: int | None = None
     ) -> "tuple[Interval, Node] | None":
@@ -278,6 +282,11 @@ class Group:
     def oldest(self) -> Event:
         return self.nodes[0].event
 
+    @property
+    def latest(self) -> int:
+        """The latest start of any match here."""
+        return self.peaks.nodes[0].start
+
     def append(self, node: Node) -> None:
         # a late event stands in the log where it arrived; its start is its own
         at = node.event.time
@@ -359,6 +368,14 @@ class Group:
             peaks.nodes.pop()
             peaks.indices.pop()
         return False
+
+    def shorten(self, most: int) -> "list[Node]":
+        """Keep the newest nodes alone as evidence, where nothing asks for the middle of the log; those that go."""
+        gone = [] if self.whole else self.nodes[:-most]
+        if gone:
+            self._forget(len(gone))
+            self.cut = True
+        return gone
 
     def close(self) -> None:
         """Let go of its nodes, which may refer to it."""

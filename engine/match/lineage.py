@@ -9,12 +9,15 @@ A process that starts another program in its own place (exec without fork) stays
 and does after is one subject's doing, though some sources give it another id.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from typing import TypeVar
 
 from ..event import Event
 from ..intake.kinds import is_open_start
 from ..process import Process
 from .recent import Recent
+
+K = TypeVar("K", bound=Hashable)
 
 TARGETED = frozenset({"inject", "access"})
 STARTS = frozenset({"spawn", "fork", "start-again"})
@@ -85,6 +88,28 @@ class Lineage:
         return "\n".join(lines)
 
 
+class _Rows(Recent[K, Process]):
+    """Rows of one host. Those that a match beyond its first step may ask for are spared, as far as half of the table:
+    a host that starts processes by the thousand must not be able to make itself forgotten."""
+
+    __slots__ = ("host", "spared")
+
+    def __init__(self, host: "_Host") -> None:
+        super().__init__(MOST_ROWS)
+        self.host = host
+        self.spared = 0
+
+    def _forget(self, count: int) -> None:
+        self.spared = self.most // 2
+        super()._forget(count)
+
+    def _is_needed(self, value: Process) -> bool:
+        if value.needed < self.host.last or not self.spared:
+            return False
+        self.spared -= 1
+        return True
+
+
 class _Host:
     __slots__ = ("by_id", "by_name", "by_pid", "last", "lineage", "name")
 
@@ -92,9 +117,9 @@ class _Host:
         self.lineage = lineage
         self.name = name
         self.last = 0  # when it was heard of last
-        self.by_id: Recent[str, Process] = Recent(MOST_ROWS)
-        self.by_pid: Recent[int, Process] = Recent(MOST_ROWS)
-        self.by_name: Recent[str, Process] = Recent(MOST_ROWS)  # the last to start under a name, in small letters
+        self.by_id: _Rows[str] = _Rows(self)
+        self.by_pid: _Rows[int] = _Rows(self)
+        self.by_name: _Rows[str] = _Rows(self)  # the last to start under a name, in small letters
 
     def rows(self) -> list[Process]:
         return sorted({*self.by_id.values(), *self.by_pid.values()}, key=lambda p: p.number)

@@ -107,7 +107,7 @@ class Matcher:
         self.newest: dict[Hashable, int] = {}  # time by scope: no host is late for what another's clock says
         states = automaton.states
         tools = Tools(self.window, entities, novelty, on_host=not HOST_SCOPES.isdisjoint(automaton.chain.scope))
-        self.store = Store(states)
+        self.store = Store(states, self.window)
         self.tests = {edge.step.number: step_test(edge.step, self.window) for state in states for edge in state.edges}
         self._ways: list[list[tuple[Step, list[Way]]]] = []
         self.deadlines = Deadlines(self.window)

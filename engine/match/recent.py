@@ -42,6 +42,10 @@ class Recent(dict[K, V]):
         dict.__delitem__(self, key)
         self._used.discard(key)
 
+    def _is_needed(self, value: V) -> bool:
+        """Whether a value is spared though it was not used."""
+        return False
+
     def _forget(self, count: int) -> None:
         """Let so many go, the oldest of those that were not used; what was used is the youngest from now on."""
         used = self._used
@@ -49,8 +53,8 @@ class Recent(dict[K, V]):
             if not count:
                 break
             value = self.pop(old)
-            if old in used:
-                used.remove(old)
+            if old in used or self._is_needed(value):
+                used.discard(old)
                 dict.__setitem__(self, old, value)
             else:
                 count -= 1

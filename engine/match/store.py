@@ -5,14 +5,18 @@ follow are one look-up away, however many there are. Where these are all the slo
 of the groups is the index, and a group of one node is that node. Used by `matcher` alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
+from ..process import Process
 from .automaton import Edge, Scope, State
+from .budget import Budget, Holding, Measure, cut, nodes_of
 from .groups import Group, Node
 
 Key = tuple[Any, ...]
 Held = Group | Node
+FOREVER = 1 << 62
 Table = dict[Scope, dict[Key, Held]]  # by live key
 Index = dict[Scope, dict[Key, dict[Key, Held]]]  # by joined values, then by live key
 
@@ -20,12 +24,15 @@ Index = dict[Scope, dict[Key, dict[Key, Held]]]  # by joined values, then by liv
 class Store:
     """The groups of one automaton's states."""
 
-    def __init__(self, states: Sequence[State]) -> None:
+    def __init__(self, states: Sequence[State], window: int | None = None) -> None:
+        self.window = window if window is not None else FOREVER
+        self.budget: Budget | None = None
         self.groups: list[Table] = [{} for _ in states]
         # by what they join on; the first is the table itself
         self.slots = [[tuple(range(len(state.layout)))] for state in states]
         self.indices: list[list[Index]] = [[] for _ in states]
         self._steps = _steps_upto(states)
+        self._is_beyond = [len(steps) > 1 for steps in self._steps]
         self._trails = any(state.trailing for state in states)
         # a least time asks for the middle of a log, and so does which start is over first
         waited_for = {edge.source for state in states for edge in state.edges if edge.least}
@@ -61,6 +68,10 @@ class Store:
     def append(self, state: State, key: Key, node: Node, scope: Scope) -> None:
         """Add a node to the group of its state, scope and live key."""
         number = state.number
+        if self.budget is not None:
+            self.budget.add(node)
+        if self._is_beyond[number]:
+            self._need(key, node.start + self.window)
         table = self.groups[number]
         groups = table.get(scope)
         if groups is None:
@@ -79,6 +90,13 @@ class Store:
                 joined = tuple([key[at] for at in slots])
                 index.setdefault(scope, {}).setdefault(joined, {})[key] = group
 
+    @staticmethod
+    def _need(key: Key, until: int) -> None:
+        """Lets lineage know of whom a match beyond its first step hangs on."""
+        for value in key:
+            if type(value) is Process and value.needed < until:
+                value.needed = until
+
     def _may_stand_alone(self, number: int) -> bool:
         """Whether a group of one node can be that node."""
         return not (self.indices[number] or self._trails or self._loops[number])
@@ -88,17 +106,37 @@ class Store:
         for number, table in enumerate(self.groups):
             emptied = []
             for scope, groups in table.items():
-                dead = [key for key, held in groups.items() if held.expire(horizon)]
-                for key in dead:
-                    held = groups.pop(key)
-                    if self._loops[number] and isinstance(held, Group):
-                        held.close()
-                    if self.indices[number]:
-                        self._unlist(number, scope, key)
+                for key in [key for key, held in groups.items() if held.expire(horizon)]:
+                    self._remove(number, scope, key)
                 if not groups:
                     emptied.append(scope)
             for scope in emptied:
                 del table[scope]
+
+    def holdings(self, measure: Measure) -> Iterator[Holding]:
+        """What is held, for the budget."""
+        for number in reversed(range(len(self.groups))):
+            depth = len(self._steps[number])
+            for scope, groups in self.groups[number].items():
+                for key, held in groups.items():
+                    drop = partial(self._give_up, number, scope, key)
+                    size = measure(nodes_of(held))
+                    yield Holding(held.oldest.host, depth, held.latest + self.window, size, partial(cut, held), drop)
+
+    def settle(self) -> None:
+        """Nothing is left to do for what was given up."""
+
+    def _give_up(self, number: int, scope: Scope, key: Key) -> None:
+        self._remove(number, scope, key)
+        if not self.groups[number][scope]:
+            del self.groups[number][scope]
+
+    def _remove(self, number: int, scope: Scope, key: Key) -> None:
+        held = self.groups[number][scope].pop(key)
+        if self._loops[number] and isinstance(held, Group):
+            held.close()
+        if self.indices[number]:
+            self._unlist(number, scope, key)
 
     def _unlist(self, number: int, scope: Scope, key: Key) -> None:
         for slots, index in zip(self.slots[number][1:], self.indices[number], strict=True):

@@ -6,14 +6,20 @@ are over first, and what comes before their deadline ends all of them; so one of
 """
 
 from collections.abc import Hashable, Iterator, Sequence
+from functools import partial
 from heapq import heapify, heappop, heappush
 
 from .automaton import Scope, State
+from .budget import Budget, Holding, Measure
 from .groups import Node
 from .starts import NEVER, earliest
 from .watches import Watch
 
 Key = tuple[Hashable, ...]
+
+
+# All steps of a match that waits for its deadline are there: it is given up last.
+DEEPEST = 1 << 30
 
 
 class Waiting:
@@ -42,7 +48,9 @@ class Deadlines:
     def __init__(self, window: int | None) -> None:
         self.window = window
         self.watches: dict[int, list[tuple[Watch, tuple[int, ...], int | None]]] = {}
+        self.budget: Budget | None = None
         self.queue: list[tuple[int, int, Waiting]] = []
+        self._given_up: set[int] = set()  # by count
         self.count = 0
 
     def __len__(self) -> int:
@@ -58,6 +66,8 @@ class Deadlines:
 
     def wait(self, state: State, key: Key, node: Node, scope: Scope) -> None:
         """Let the matches that end in a node wait until their last deadline has passed."""
+        if self.budget is not None:
+            self.budget.add(node)
         waiting = Waiting(state, key, node, scope)
         limits = [most for watch, _, most in self.watches[state.number] if not watch.certain]
         if None not in limits:
@@ -124,6 +134,18 @@ class Deadlines:
         yield from self.due(now)
         self.queue += others
         heapify(self.queue)
+
+    def holdings(self, measure: Measure) -> Iterator[Holding]:
+        """What is held, for the budget."""
+        for at, count, waiting in self.queue:
+            host, size = waiting.node.event.host, measure((waiting.node,))
+            yield Holding(host, DEEPEST, at, size, int, partial(self._given_up.add, count))
+
+    def settle(self) -> None:
+        """Let go of what was given up."""
+        self.queue = [entry for entry in self.queue if entry[1] not in self._given_up]
+        heapify(self.queue)
+        self._given_up = set()
 
     def is_proven(self, waiting: Waiting) -> bool:
         """Whether what must not come would have been seen, had it come."""

@@ -5,7 +5,7 @@ command line decides whether they are shown.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..intake.tally import Tally
 from .escape import escape, excerpt
@@ -26,10 +26,15 @@ _FORMS = {
 _WHOLE = 6  # chains that are shown step by step; of more, each on one line
 
 
-def to_summary(tally: Tally, funnels: Sequence[Funnel], paint: Paint | None = None) -> str:
-    """The summary as lines of text, each ended."""
+def to_summary(
+    tally: Tally, funnels: Sequence[Funnel], paint: Paint | None = None, given_up: Mapping[str, int] | None = None
+) -> str:
+    """The summary as lines of text, each ended. `given_up`: host -> its partial matches that there was no room for."""
     paint = paint or Paint(False)
     rows = list(_rows(tally))
+    if given_up:
+        count = _count(sum(given_up.values()), "partial match", "partial matches")
+        rows.append(("state", f"{count} of {_names(given_up)} given up (--max-state)", ("yellow",)))
     width = max(len(label) for label, _, _ in rows)
     lines = [f"{paint(label.ljust(width), *styles)}  {text}" for label, text, styles in rows]
     if len(funnels) > _WHOLE:
@@ -152,8 +157,8 @@ def _furthest(funnel: Funnel, paint: Paint) -> str:
     return f"{line}; it came to step {place} of {len(steps)}, {excerpt(last.title, _NAME)}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str, many: str | None = None) -> str:
+    return f"{number:,} {noun if number == 1 else many or f'{noun}s'}"
 
 
 def _bytes(number: int) -> str:
