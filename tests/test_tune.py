@@ -219,7 +219,7 @@ def test_of_what_nobody_acted_in_only_the_id_tells() -> None:
         (("--set", "TimeWindow=5m", "--must-keep", "absent"), Exit.USAGE, "absent: cannot be read: no such file"),
         (("--set", "TimeWindow=5m", "--must-keep", EVENTS), Exit.USAGE, "events.jsonl:1: is no alert"),
         (("--set", "TimeWindow=5m", "absent.jsonl"), Exit.UNREADABLE, "error: absent.jsonl does not exist"),
-        (("--set", "TimeWindow=5m", "-"), Exit.USAGE, "events are read twice"),
+        (("--set", "TimeWindow=5m", "-"), Exit.USAGE, "events are read more than once"),
     ],
 )
 def test_what_cannot_be_tried_is_told(tune: Command, words: tuple[str, ...], code: Exit, told: str) -> None:
@@ -230,4 +230,4 @@ def test_what_cannot_be_tried_is_told(tune: Command, words: tuple[str, ...], cod
 def test_a_pipe_cannot_be_read_twice(tune: Command) -> None:
     os.mkfifo("pipe")
     code, _, err = tune("--set", "TimeWindow=5m", "pipe")
-    assert code == Exit.USAGE and "events are read twice, so they cannot come through a pipe" in err
+    assert code == Exit.USAGE and "events are read more than once, so they cannot come through a pipe" in err

@@ -35,6 +35,11 @@ TelemetryFileOption = Annotated[
     list[str] | None, typer.Option(metavar="FILE", help="A telemetry format of your own; may be repeated.")
 ]
 
+MustKeepOption = Annotated[
+    list[str] | None,
+    typer.Option("--must-keep", metavar="FILE", help="Alerts (jsonl) that must stay; may be repeated."),
+]
+
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The chain files and folders among the words, and the inputs, each in the order given."""
@@ -100,6 +105,15 @@ def needs_events(inputs: Sequence[str], command: str) -> None:
         if not is_utf8(name):
             message = f"the name `{_bytes_shown(name)}` is not UTF-8, and alerts could not tell of it"
             raise UsageError(message, "rename the file, or pipe it in")
+
+
+def needs_files(inputs: Sequence[str], command: str) -> None:
+    """Refuses events that can be read only once."""
+    needs_events(inputs, command)
+    if not inputs or any(name == STANDARD_INPUT or Path(name).is_fifo() for name in inputs):
+        raise UsageError(
+            "events are read more than once, so they cannot come through a pipe", "write them to a file first"
+        )
 
 
 def host_name(name: str | None) -> str | None:

@@ -24,7 +24,7 @@ VERBS: dict[str, str] = {
     "test": "Run the tests of chain files, and the cases beside them.",
     "coverage": "Show whether telemetry can show each step of a chain.",
     "tune": "Show what a change of parameters or exceptions would do.",
-    "baseline": "Learn from old telemetry what is not new.",
+    "baseline": "Learn from old telemetry what is not new, or what to except.",
     "explain": "Say in prose what a chain means, or why an alert came; --dot draws it.",
     "params": "List a chain file's parameters and where their values come from.",
     "normalise": "Print the canonical events of telemetry files.",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..chains import chain_files, nearest_site
+from ..chains import Library, chain_files, nearest_site
 from ..run import Options, Run
 from .arguments import host_name, needs_chain, needs_events, split
 from .begin import begin
@@ -42,6 +42,19 @@ def look(
     )
     run = begin(library, inputs, options, on_progress)
     if output is not None:
-        read = [*run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), inventory, *library.words]
-        needs_spare(output, [*read, site or nearest_site(Path.cwd())])
+        needs_unread(output, run, chains, library, site, options)
     return run
+
+
+def needs_unread(
+    output: Path,
+    run: Run,
+    chains: Sequence[str],
+    library: Library,
+    site: str | None,
+    options: Options,
+    others: Sequence[str] = (),
+) -> None:
+    """Refuses an output that the run reads: events, chains, the site file and its words, what the options name."""
+    read = [*run.inputs, *chain_files(chains)[0], *options.telemetry_files, options.inventory, *library.words, *others]
+    needs_spare(output, [*read, site or nearest_site(Path.cwd())])

@@ -6,39 +6,33 @@ one is lost. Nothing is written but the report.
 """
 
 import sys
-from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
 from ..chains import Library
-from ..intake.source import STANDARD_INPUT, InputError
+from ..intake.source import InputError
 from ..report.escape import escape_json, excerpt
 from ..report.paint import Paint, is_wanted
 from ..run import Options
 from .arguments import (
     HostOption,
     InventoryOption,
+    MustKeepOption,
     TelemetryFileOption,
     TelemetryOption,
     WordsArgument,
     host_name,
     needs_chain,
-    needs_events,
+    needs_files,
     split,
 )
 from .begin import begin
 from .chains import SetOption, load
 from .exits import Exit, UsageError
 from .progress import Bar
-
-MustKeepOption = Annotated[
-    list[str] | None,
-    typer.Option("--must-keep", metavar="FILE", help="Alerts (jsonl) that must stay; may be repeated."),
-]
 
 
 class Form(StrEnum):
@@ -81,7 +75,7 @@ def command(
     needs_chain(chains, "tune")
     if not settings and not site:
         raise UsageError("nothing is to be changed", "say what, with `--set NAME=VALUE` or `--site FILE`")
-    _needs_files(inputs)
+    needs_files(inputs, "chainrun tune my.chain")
     kept: list[Brief] | None = None
     try:
         kept = list(read_alerts(must_keep, Brief)) if must_keep else None
@@ -122,10 +116,3 @@ def command(
     if errors:
         return Exit.UNREADABLE
     return Exit.FOUND if tuning.must_keep is not None and not tuning.must_keep.holds else Exit.OK
-
-
-def _needs_files(inputs: Sequence[str]) -> None:
-    """Refuses events that can be read only once."""
-    needs_events(inputs, "chainrun tune my.chain")
-    if not inputs or any(name == STANDARD_INPUT or Path(name).is_fifo() for name in inputs):
-        raise UsageError("events are read twice, so they cannot come through a pipe", "write them to a file first")
