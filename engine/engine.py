@@ -135,6 +135,7 @@ class Engine:
         if self.sweep.is_due(now):
             for running in self.running:
                 running.expire(now)
+            self.sweep.rest(sum(running.held for running in self.running))
         for at, readings in self.dispatch.concerned(event).items():
             raised += self.running[at].feed(event, readings)
         if self.is_proving:
@@ -155,6 +156,7 @@ class Engine:
             self.entities.forget(now - self.timer.every)
             self.novelty.forget(now)
             self.sources.forget(now)
+            self.timer.rest(self.lineage.held + self.entities.held + self.novelty.held + len(self.sources.on_hosts))
         return now
 
     def _learn(self, event: Event) -> None:

@@ -135,6 +135,14 @@ class Running:
             for identities in (self.identities, *self.suppressed.values()):
                 identities.expire(now)
 
+    @property
+    def held(self) -> int:
+        """How much `expire` looks at."""
+        matcher = self.matcher
+        found = len(self.identities.until) + len(matcher.store) + len(matcher.newest) + len(self.open)
+        found += sum(len(watch.marks) + sum(map(len, watch.log.values())) for watch in matcher.watches)
+        return found + sum(len(ledger.entries) for c in matcher.counters for ledger in c.ledgers.values())
+
     def feed(self, event: Event, readings: Readings) -> Iterable[Raised]:
         """The alerts that this event brings, being this for the chain's steps."""
         completions = self.matcher.feed(event, readings)

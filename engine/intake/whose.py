@@ -62,6 +62,9 @@ class HostAddresses:
         """Drop what was known of the time before a moment."""
         self.tenures.forget(before)
 
+    def __len__(self) -> int:
+        return len(self._tenures)
+
     def _claim(self, address: object, event: Event) -> None:
         if isinstance(address, str) and self._is_own[address]:
             self.tenures.claim(address, event.host, event.time)

@@ -153,6 +153,12 @@ class Entities:
         for memory in (self.hosts, self.containers, self.instances, self.sessions, self.logons):
             memory.forget(before)
 
+    @property
+    def held(self) -> int:
+        """How much `forget` looks at."""
+        places = len(self.hosts) + len(self.containers) + len(self.instances)
+        return places + len(self.sessions) + len(self.logons)
+
     # -- what an event names ----------------------------------------
 
     def identity(self, event: Event) -> EntityKey | None:

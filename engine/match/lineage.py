@@ -78,6 +78,11 @@ class Lineage:
             if not (host.by_id or host.by_pid) or host.last < before - SILENT:
                 del self.hosts[name]
 
+    @property
+    def held(self) -> int:
+        """How much `forget` looks at."""
+        return sum(1 + len(host.by_id) + len(host.by_pid) + len(host.by_name) for host in self.hosts.values())
+
     def __str__(self) -> str:
         lines = []
         for name, host in sorted(self.hosts.items()):

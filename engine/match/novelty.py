@@ -133,6 +133,11 @@ class Novelty:
             if history.kind in event.kinds or history.kind == "event":
                 history.learn(event)
 
+    @property
+    def held(self) -> int:
+        """How much `forget` looks at."""
+        return sum(len(history.last) for history in self.histories.values())
+
     def forget(self, now: int) -> None:
         for history in self.histories.values():
             history.forget(now - history.keep)

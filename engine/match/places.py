@@ -138,6 +138,9 @@ class Containers:
         self._members.forget(before)
         self._addresses.forget(before)
 
+    def __len__(self) -> int:
+        return len(self._members) + len(self._addresses)
+
 
 class Instances:
     """Cloud instances by interface and by address."""
@@ -215,6 +218,9 @@ class Instances:
     def forget(self, before: int) -> None:
         self._interfaces.forget(before)
         self._addresses.forget(before)
+
+    def __len__(self) -> int:
+        return len(self._interfaces) + len(self._addresses)
 
 
 def _realm(event: Event) -> tuple[str, str]:
