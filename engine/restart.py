@@ -23,12 +23,13 @@ from .checkpoint.file import KEPT, About, Output, Source, StateError, StateFile
 from .checkpoint.flat import LayoutError
 from .checkpoint.journal import MOST, Journal
 from .checkpoint.stamp import Stamp, differences, digest
-from .engine import VERSION, Engine
+from .engine import Engine
 from .formats import Format
 from .intake.intake import Intake
 from .intake.source import Input
 from .report.alert import Alert
 from .state import Holder, put, take
+from .version import VERSION
 
 EVERY = 10.0  # seconds from one checkpoint to the next
 SHARE = 20  # of the time, one part at most is spent on them: a large state is written less often

@@ -63,7 +63,7 @@ class HostAddresses:
         self.tenures.forget(before)
 
     def __len__(self) -> int:
-        return len(self._tenures)
+        return len(self.tenures)
 
     def _claim(self, address: object, event: Event) -> None:
         if isinstance(address, str) and self._is_own[address]:
