@@ -12,7 +12,7 @@ from chainrun.engine import cli
 from chainrun.engine.chains import load
 from chainrun.engine.cli.exits import Exit
 from chainrun.engine.engine import Engine
-from chainrun.engine.report.alert import Alert, encode
+from chainrun.engine.report.alert import Alert, Witness, encode
 from chainrun.engine.study.again import fresh
 from chainrun.engine.study.homes import at_home, folder_of
 from chainrun.engine.study.lines import read_lines
@@ -20,6 +20,7 @@ from chainrun.engine.study.proposals import Addition, Group, proposals
 from chainrun.engine.study.proposals_site import entries
 from chainrun.engine.study.proposals_text import page
 from chainrun.engine.study.proposing import Proposed, propose
+from msgspec.structs import replace
 
 ROOT = Path(__file__).parent.parent
 AN1314 = str(ROOT / "analytics" / "an1314.chain")
@@ -178,8 +179,32 @@ def test_a_file_of_any_name_is_one_matter_where_folder_and_extension_are_the_sam
     assert "file.name" not in entry["when"] and 'drop.file.extension == "sh"' in entry["when"]
 
 
+def test_a_program_alone_is_no_ground_for_an_exception(tmp_path: Path) -> None:
+    world = World(
+        tmp_path,
+        CHAIN.replace("write as drop ~> exec(drop) as run", "write ~> exec as run").replace(
+            "not Allow", "not { 10.0.0.0/8 }"
+        ),
+    )
+    world.happens(), world.happens()
+    assert world.alerts() and world.proposed(least=1).proposals == ()
+
+
+def test_the_name_of_an_input_that_stands_for_a_host_is_none(world: World) -> None:
+    world.happens(), world.happens()
+    alerts = [
+        replace(alert, scope={"host.name": "test"}) for alert in world.alerts()
+    ]  # the input that all lines are of
+    for alert in alerts:
+        for step in alert.steps:
+            assert isinstance(step.witness, Witness)
+            step.witness.fields.pop("host.name", None)
+    (group,) = proposals(alerts, [world.analytic], 2, lambda p: True)
+    assert isinstance(group, Group) and [name for name, _ in group.narrows] == ["drop.user.name"]
+
+
 def test_an_optional_step_is_no_ground_for_an_exception(tmp_path: Path) -> None:
-    world = World(tmp_path, CHAIN.replace("write as drop ~> exec(drop) as run", "read? as more ~> exec as run"))
+    world = World(tmp_path, CHAIN.replace("write as drop ~> exec(drop) as run ->", "read? as more ~> write as run ~>"))
     world.happens(), world.happens()
     assert "more." not in world.site()["B1"]["except"][0]["when"]
 
@@ -233,8 +258,8 @@ def test_an_alert_that_does_not_tell_is_not_risked(world: World) -> None:
     world.happens(), world.happens()
     (alert, _) = world.alerts()
     for step in alert.steps:
-        assert not isinstance(step.witness, type(None))
-        step.witness.fields.pop("user.name", None)  # type: ignore[union-attr]
+        assert isinstance(step.witness, Witness)
+        step.witness.fields.pop("user.name", None)
     assert world.proposed(must_keep=[alert]).proposals == ()
 
 

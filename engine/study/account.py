@@ -38,7 +38,7 @@ _HOW = {
     "source": ("its source address", "is an address of {}"),
     "entity": ("`{field}`", "is {}"),
     "value": ("`{field}`", "is the same as {}"),
-    "open": ("its identity", "has the one open session {}"),
+    "open": ("its identity", "has {} open, and no other"),
     "unknown": ("the link", "is not known, for {} is not"),
 }
 
@@ -126,7 +126,8 @@ class _Told:
         event = _event(report.witness, self.os)
         tested = [t for part in step.parts for t in self._part(part, event, by_parent)]
         tested += self._condition(step.where, event)
-        joins = {j: None for e in edges(self.automaton, step.number) for j in e.joins}
+        ways = [e for e in edges(self.automaton, step.number) if not e.loose or "unlinked" in self.alert.flags]
+        joins = {j: None for e in ways for j in e.joins}
         before = [n for n in self.reports if n < step.number and self._has(n)]
         return StepAccount(
             report,
@@ -169,6 +170,8 @@ class _Told:
         report = self.reports[number]
         match: Mapping[str, Any] = {}
         what, how = _HOW.get(join.how, ("the link", "is {}"))
+        if join.how == "caused" and join.entity not in (None, Entity.PROCESS):
+            how = "belongs to {}"
         link = f"{what.format(field=join.field)} {how.format(entity(self.automaton, join.slot))}"
         if join.slot[0] == "@" and isinstance(report.witness, Witness):
             acting = _known_by(join.entity, _actor(next(s for s in self.automaton.steps if s.number == number)))

@@ -53,6 +53,12 @@ class Group(msgspec.Struct, frozen=True):
     hosts: tuple[str, ...]
     narrows: tuple[tuple[str, tuple[str, ...]], ...]
 
+    @property
+    def is_ground(self) -> bool:
+        """Whether its traits are enough to except by: a program alone, `zsh`, could be anything's."""
+        programs = (".process.executable", ".process.name")
+        return len(self.traits) > 1 or any(not name.endswith(programs) for name, _ in self.traits)
+
     def matches(self, alert: Alert, analytic: Analytic) -> bool:
         """Whether the exception of this group could take an alert: what the alert does not tell of may be so."""
         if (alert.analytic, alert.chain) != (self.analytic, self.chain):
@@ -87,7 +93,7 @@ def proposals(
     accepted: where a word for a list is not, each of its groups may still be."""
     known = {analytic.id: analytic for analytic in analytics}
     every = list(_groups(alerts, known))
-    groups = [g for g in every if len(g.alerts) >= least]
+    groups = [g for g in every if len(g.alerts) >= least and g.is_ground]
     additions = [a for a in _additions(alerts, known, _group_of(every)) if len(a.alerts) >= least]
     covered: set[str] = set()
     for addition in sorted(additions, key=_weight):
@@ -97,7 +103,7 @@ def proposals(
             covered |= ids
             yield addition
     for group in sorted(groups, key=_weight):
-        if group.traits and not {alert.alert_id for alert in group.alerts} <= covered and accepts(group):
+        if not {alert.alert_id for alert in group.alerts} <= covered and accepts(group):
             yield group
 
 
@@ -113,7 +119,7 @@ def _group_of(groups: Iterable[Group]) -> dict[str, int]:
 
 def _is_grouped(ids: set[str], groups: Iterable[Group]) -> bool:
     """Whether exceptions can be written that take these alerts."""
-    return ids <= {alert.alert_id for group in groups if group.traits for alert in group.alerts}
+    return ids <= {alert.alert_id for group in groups for alert in group.alerts}
 
 
 # -- groups ----------------------------------------
@@ -171,10 +177,12 @@ def _values(alert: Alert, analytic: Analytic) -> Iterator[Trait]:
     chain = next(c for c in analytic.chains if c.name == alert.chain)
     required = {number for number, role in roles(chain).items() if role is Role.REQUIRED}
     captures = {s.number: s.capture for s in _steps(chain) if s.capture is not None and s.number in required}
-    shared = {"host.name": alert.scope["host.name"]} if "host.name" in alert.scope else {}
     for report in alert.steps:
         capture = captures.get(report.step)
         if capture is not None and isinstance(report.witness, Witness):
+            host = alert.scope.get("host.name")
+            # an input's name that stands for a host is no field of a record
+            shared = {"host.name": host} if host is not None and host != report.witness.input else {}
             for name, value in _told(report, report.witness, shared, folds="macos" in analytic.platforms):
                 if _is_plain(value):
                     yield f"{capture}.{name}", value
