@@ -15,6 +15,7 @@ from .event import Event
 from .match.digests import Digest, digested
 from .match.fields import from_key, hashable
 from .match.novelty import History
+from .report.escape import escape_json
 
 VERSION = 1
 
@@ -95,7 +96,7 @@ def _sayable(last: dict[tuple[Hashable, ...], int]) -> Iterator[tuple[bytes, Com
 
 def encode(baseline: Baseline) -> bytes:
     """The baseline as a line of JSON."""
-    return msgspec.json.encode(baseline) + b"\n"
+    return escape_json(msgspec.json.encode(baseline).decode()).encode() + b"\n"
 
 
 def load_baseline(path: Path) -> Baseline:
