@@ -184,38 +184,40 @@ _LONGEST, _DEEPEST = 4096, 64  # a longer or deeper path is not looked into
 
 
 class ShortNames:
-    r"""The long names behind the 8.3 names of one host's paths: `STEVIE~1.MAR` is `stevie.marie`.
+    r"""The long names behind the 8.3 names of hosts' paths: `STEVIE~1.MAR` is `stevie.marie`.
 
     The short name is not in most records, and is not a function of the long one alone (the number). So the long names
     that were seen are remembered by folder and by what their short name must begin with; a short one that fits exactly
-    one of them is it, and any other is left as it is. Memory is bounded: what was not seen for the longest time is
-    forgotten.
+    one of them is it, and any other is left as it is. Memory is bounded, for all hosts together: what was not seen for
+    the longest time is forgotten.
     """
 
     def __init__(self, limit: int = 20_000) -> None:
         self._limit = limit
-        # (folder's key, first letters, extension) -> the long name, or None where two fit
+        # (host and folder's key, first letters, extension) -> the long name, or None where two fit
         self._long: OrderedDict[tuple[str, str, str], str | None] = OrderedDict()
-        # folders learnt lately, as written -> their key: all but the last segment of most paths is known (5x faster)
+        self._forgotten = 0
+        # folders learnt lately, host and as written -> key: all but the last segment of most paths is known (5x faster)
         self._folders: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self._long)
 
-    def learn(self, path: str) -> None:
+    def learn(self, path: str, host: str = "") -> None:
         """Remember the long segments of a Windows path."""
         folder, separator, segment = path.rpartition("\\")
         if not separator or len(path) > _LONGEST:
             return
-        known = self._folders.get(folder)
+        place = f"{host}\0{folder}"
+        known = self._folders.get(place)
         if known is None:
             if folder.count("\\") >= _DEEPEST:
                 return
-            self.learn(folder)
-            known = self.resolve(folder).casefold()
+            self.learn(folder, host)
+            known = f"{host}\0{self.resolve(folder, host).casefold()}"
             if len(self._folders) >= self._limit // 4:
-                self._folders.clear()  # so that a folder in use is met afresh before it is the oldest
-            self._folders[folder] = known
+                self._folders.clear()
+            self._folders[place] = known
         if len(segment) <= _LONGEST_PLAIN and _PLAIN.fullmatch(segment):
             return
         if 0 < len(segment) <= 255 and not ("~" in segment and _SHORT.fullmatch(segment)):
@@ -228,27 +230,30 @@ class ShortNames:
             self._long[entry] = None
         if len(self._long) > self._limit:
             self._long.popitem(last=False)
+            self._forgotten += 1
+            if self._forgotten % max(self._limit // 4, 1) == 0:
+                self._folders.clear()  # so that a folder in use is met afresh before its name is the oldest
 
-    def resolve(self, path: str) -> str:
+    def resolve(self, path: str, host: str = "") -> str:
         """The path with every 8.3 segment replaced whose long name is known beyond doubt."""
         if "~" not in path or len(path) > _LONGEST:
             return path
         resolved: list[str] = []
         folder = ""
         for segment in path.split("\\"):
-            long = self._resolve_segment(folder, segment) if "~" in segment else segment
+            long = self._resolve_segment(host, folder, segment) if "~" in segment else segment
             resolved.append(long)
             folder = f"{folder}\\{long.casefold()}" if folder else long.casefold()
         return "\\".join(resolved)
 
-    def _resolve_segment(self, folder: str, segment: str) -> str:
+    def _resolve_segment(self, host: str, folder: str, segment: str) -> str:
         found = _SHORT.fullmatch(segment)
         if found is None:
             return segment
         if len(folder) == 2 and (fixed := _ROOT_NAMES.get(segment.casefold())):
             return fixed
         letters, _, extension = found.groups()
-        long = self._long.get((folder, letters.casefold(), (extension or "").casefold()))
+        long = self._long.get((f"{host}\0{folder}", letters.casefold(), (extension or "").casefold()))
         return segment if long is None else long
 
 

@@ -15,6 +15,7 @@ from chainrun.engine.match.files import FileKeys
 from chainrun.engine.match.lineage import SILENT, Lineage
 from chainrun.engine.match.recent import Recent
 from chainrun.engine.match.sources import Sources
+from chainrun.engine.paths import ShortNames
 from chainrun.engine.report.alert import Alert
 from chainrun.engine.state import holders
 from chainrun.engine.study.again import fresh
@@ -155,9 +156,9 @@ def test_a_host_of_which_nothing_is_known_is_forgotten() -> None:
     assert not tables.hosts
 
 
-def test_short_names_are_kept_of_so_many_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_short_names_and_moves_are_kept_however_many_hosts_there_are() -> None:
     files = FileKeys()
-    files.short.most = files.moved.most = 80
+    files.short, files.moved.most = ShortNames(limit=80), 80
     for n in range(1000):
         moved = event(n, "rename", host=f"h{n}", file__previous_path=f"C:\\Long Folder Name\\{n}", file__path="C:\\b")
         moved.os = "windows"

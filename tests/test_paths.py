@@ -169,6 +169,24 @@ def test_a_long_name_with_a_tilde_is_no_short_name() -> None:
         assert names.resolve(path) == path
 
 
+def test_a_short_name_is_its_own_hosts() -> None:
+    names = ShortNames()
+    names.learn(r"C:\Users\stevie.marie\a", "one")
+    assert names.resolve(r"C:\Users\STEVIE~1.MAR\a", "one") == r"C:\Users\stevie.marie\a"
+    assert names.resolve(r"C:\Users\STEVIE~1.MAR\a", "two") == r"C:\Users\STEVIE~1.MAR\a"
+    names.learn(r"C:\Users\stevie.marple\a", "two")
+    assert names.resolve(r"C:\Users\STEVIE~1.MAR\a", "one") == r"C:\Users\stevie.marie\a"
+    assert names.resolve(r"C:\PROGRA~1\a", "two") == r"C:\Program Files\a"
+
+
+def test_a_flood_of_files_in_one_folder_costs_no_folder_its_name() -> None:
+    names = ShortNames(limit=100)
+    for i in range(1000):
+        names.learn(rf"C:\Users\stevie.marie\a long file name {i}.{i}")
+    assert len(names) <= 100
+    assert names.resolve(r"C:\Users\STEVIE~1.MAR") == r"C:\Users\stevie.marie"
+
+
 def test_short_names_are_bounded_and_keep_what_is_in_use() -> None:
     names = ShortNames(limit=100)
     for i in range(1000):

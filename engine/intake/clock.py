@@ -8,6 +8,7 @@ measurements, `Hold` keeps a pipe's events back until there is one. Called by `i
 
 from bisect import bisect_left
 from collections import Counter, OrderedDict, defaultdict
+from itertools import islice
 
 from chainrun.engine.event import Event
 
@@ -16,6 +17,7 @@ QUARTER = 15 * 60 * SECOND  # every zone is a whole number of quarters from UTC
 TOLERANCE = 30 * 1_000_000  # between an occurrence and its record
 FARTHEST = 26 * 3_600 * 1_000_000  # 14 h of zone and 12 h of a clock without AM and PM
 HELD = 100_000
+MEASURED = 20_000  # quarters of hosts, on a pipe
 UNMEASURED = "clock_unmeasured"
 
 # Host and format, because one host's records can be right in one export and wrong in another; and the input's rank, or
@@ -35,10 +37,12 @@ class Clock:
 
     Measurements are counted by the quarter hour of record time in which they were made, and the most frequent offset of
     a quarter is its offset: zones, daylight saving and 12-hour clocks change on the hour, so a quarter has one true
-    offset, and one record with a wrong time is outvoted.
+    offset, and one record with a wrong time is outvoted. `most`: so many quarters of all hosts are remembered, the
+    last; None: all.
     """
 
     def __init__(self) -> None:
+        self.most: int | None = None
         self._votes: Counter[tuple[str, str, int, int, int]] = Counter()  # host, format, rank, quarter, offset
         self._latest: dict[tuple[str, str], int] = {}
         self._tracks: dict[_Key, _Track] | None = None  # made from the votes when first asked for
@@ -51,6 +55,9 @@ class Clock:
         self._votes[event.host, event.format, event.origin.rank, quarter, offset] += 1
         self._latest[event.host, event.format] = offset
         self._tracks = None
+        if self.most is not None and len(self._votes) > self.most:
+            for old in list(islice(self._votes, len(self._votes) // 2)):
+                del self._votes[old]
         return True
 
     def correct(self, event: Event) -> bool:
@@ -126,6 +133,7 @@ class Hold:
 
     def __init__(self, clock: Clock, most: int = HELD) -> None:
         self._clock = clock
+        clock.most = MEASURED  # whoever corrects by the latest measurement needs no others, but to tell of them
         self._most = most
         self._waiting: dict[tuple[str, str], list[Event]] = {}
         # The same hosts by how many events wait for them: to seek the largest among forged names would cost a second

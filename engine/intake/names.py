@@ -12,7 +12,7 @@ _Key = tuple[str, object, str]  # host, process or None, address
 class Names:
     """The name last resolved to an address, by process and by host; the oldest answers are forgotten beyond `most`."""
 
-    def __init__(self, most: int = 200_000) -> None:
+    def __init__(self, most: int = 30_000) -> None:
         self._most = most
         self._names: OrderedDict[_Key, str] = OrderedDict()
         # of a host's pids, counted: a pid starts anew when reused

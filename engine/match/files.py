@@ -15,9 +15,8 @@ from .recent import Recent
 
 FileKey = tuple[str, str | Digest]
 
-# How many moved files are remembered, and of how many hosts the long names: of a flood the oldest are forgotten.
+# How many moved files are remembered: of a flood the oldest are forgotten.
 MOST_MOVED = 100_000
-MOST_HOSTS = 100_000
 
 
 class Move(NamedTuple):
@@ -32,7 +31,7 @@ class FileKeys:
     """The keys of files, by host; learns long names and moves as it goes."""
 
     def __init__(self) -> None:
-        self.short: Recent[str, ShortNames] = Recent(MOST_HOSTS)
+        self.short = ShortNames()
         self.moved: Recent[FileKey, Move] = Recent(MOST_MOVED)
         self.moves = 0
 
@@ -63,7 +62,7 @@ class FileKeys:
         """Remember the long names in an event's file path, and where it moved a file."""
         path = event.fields.get("file.path")
         if event.os == "windows" and isinstance(path, str) and "~" not in path:
-            self._names(event.host).learn(path)
+            self.short.learn(path, event.host)
         if "rename" in event.kinds:
             old, new = self._place(event, event.fields.get("file.previous_path")), self._place(event, path)
             if old is not None and new is not None and old != new:
@@ -106,11 +105,5 @@ class FileKeys:
         if not isinstance(path, str) or not path:
             return None
         if "~" in path:
-            path = self._names(event.host).resolve(path)
+            path = self.short.resolve(path, event.host)
         return key(path, event.os)
-
-    def _names(self, host: str) -> ShortNames:
-        names = self.short.use(host)
-        if names is None:
-            names = self.short[host] = ShortNames()
-        return names
