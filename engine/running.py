@@ -12,11 +12,12 @@ from chainrun.dsl.model import LEVELS, Analytic, Exclusion
 from .event import Event
 from .match.automaton import Automaton
 from .match.budget import NEVER, Budget
+from .match.completion import Completion
 from .match.dispatch import StepTests
 from .match.entities import Entities
 from .match.evidence import Match, Moment, collect
 from .match.identity import HOUR, Identities, Place
-from .match.matcher import Completion, Matcher
+from .match.matcher import Matcher
 from .match.novelty import Novelty
 from .match.readings import Readings
 from .report.alert import Alert, make_alert

@@ -7,8 +7,8 @@ an open alert belongs to that alert; of several completions by one event the out
 from collections.abc import Hashable, Iterable
 
 from ..process import Process
+from .completion import Completion
 from .lineage import ancestry
-from .matcher import Completion
 
 HOUR = 3_600_000_000
 Place = tuple[Hashable, tuple[Hashable, ...]]

@@ -10,10 +10,11 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from chainrun.dsl.model import Exclusion, Expression, Step
+from chainrun.dsl.model import Expression, Step
 
 from ..event import Event
 from .automaton import HOST_SCOPES, LEVEL, Automaton, Scope, State
+from .completion import Completion
 from .conditions import Test, compile_condition, reads
 from .digests import digested
 from .entities import NEEDS, Entities
@@ -22,9 +23,10 @@ from .fields import OPAQUE, hashable
 from .groups import Interval, Node
 from .ledger import Seen
 from .novelty import Novelty
+from .progress import Progress, Stop
 from .readings import Reading, Readings, StepTest
 from .store import Store
-from .trailing import Deadlines, Waiting
+from .trailing import Deadlines
 from .wanted import asked
 from .ways import Key, Tools, Way
 
@@ -32,60 +34,11 @@ from .ways import Key, Tools, Way
 Nodes = dict[tuple[Key, int, bool], Node]
 
 
-class Completion:
-    """All matches that end at one event with one live key, before alert identity.
-
-    at         when they were complete
-    waited     whose deadline it was, of matches that waited for one; `start`: when they began, if that sets them apart
-    exclusion  the exception that suppresses them
-    until      how long the alert is open that they belong to
-    """
-
-    __slots__ = (
-        "at",
-        "exclusion",
-        "identity",
-        "key",
-        "level",
-        "node",
-        "scope",
-        "start",
-        "state",
-        "unproven",
-        "until",
-        "waited",
-    )
-
-    def __init__(self, node: Node, scope: Scope, identity: Key, level: int, at: int, state: State, key: Key) -> None:
-        self.node = node
-        self.scope = scope
-        self.identity = identity
-        self.level = level
-        self.at = at
-        self.state = state
-        self.key = key
-        self.waited: Waiting | None = None
-        self.start: int | None = None
-        self.exclusion: Exclusion | None = None
-        self.until = at
-        self.unproven = False  # nothing was seen after it, of what would have been seen
-
-
 class _Turn(NamedTuple):
     """A state that an event may lead to, and the states of which one must hold something for that; None: none need."""
 
     state: State
     after: tuple[int | None, ...]
-
-
-class Counts:
-    """How far the chain got: for a step, how many events satisfied it alone, and how many found a predecessor too."""
-
-    __slots__ = ("linked", "satisfied")
-
-    def __init__(self) -> None:
-        self.satisfied = 0
-        self.linked = 0
 
 
 class Matcher:
@@ -101,7 +54,8 @@ class Matcher:
     ) -> None:
         self.automaton = automaton
         self.window = automaton.chain.within
-        self.counts = {step.number: Counts() for step in automaton.steps}
+        self.progress = Progress([step.number for step in automaton.steps])
+        self.counts = self.progress.steps
         self._scope = tuple(_scope_part(field, entities) for field in automaton.chain.scope)
         self._is_by_host = automaton.chain.scope == ("host",)  # as nearly all are
         self.newest: dict[Hashable, int] = {}  # time by scope: no host is late for what another's clock says
@@ -189,6 +143,8 @@ class Matcher:
                     self.store.append(state, key, node, scope)
         for number in linked:
             self.counts[number].linked += 1
+        if self.progress.at_event:
+            self.progress.settle(linked)
         return completions
 
     def _open_to(self, steps: tuple[int, ...], scope: Scope) -> list[State]:
@@ -264,12 +220,15 @@ class Matcher:
         if way.count is not None:
             seen = way.count.seen(scope, (), event, reading)
             if seen is None:
+                self.progress.stop(step.number, Stop.COUNT)
                 return
         place = way.key((), event, reading), step.number, reading.implicit
-        if place in nodes or (way.asks and not way.holds((), event, reading)):
+        if place in nodes or (way.asks and not self._holds(way, (), event, reading)):
             return
         first = way.is_first(scope, (), event, reading) if way.prior else True
-        if first is not False:
+        if first is False:
+            self.progress.stop(step.number, Stop.PRIOR)
+        else:
             node = nodes[place] = Node(event, step, reading.process, event.time, reading.implicit, way.remarks)
             unproven = first is None or (way.doubts and not way.is_certain((), event, reading))
             if unproven or seen is not None:
@@ -292,14 +251,17 @@ class Matcher:
         implicit = self._implicit(source, event, scope, readings, early) if may_coincide else None
         if not implicit and scope not in self.store.groups[source.number]:
             return
+        wanted = None
         for wanted in way.wanted(event, reading):
             for before, group in self.store.find(source.number, way.index, scope, wanted):
-                if way.asks and not way.holds(before, event, reading):
+                if way.asks and not self._holds(way, before, event, reading):
                     continue
                 after = way.ended(scope, before, group.oldest.order) if way.absent else None
                 found = group.interval(event.time, edge.least, edge.most, way.number, after)
                 if found is not None:
                     self._join(way, step, event, scope, reading, before, *found, nodes)
+                else:
+                    self.progress.stop(step.number, Stop.LIMIT if after is None else way.stop(group, event))
             if not implicit:
                 continue
             # an implicit open may be this very event
@@ -308,6 +270,14 @@ class Matcher:
                 if node.implicit and values == wanted and way.holds(before, event, reading):
                     alone = Interval(None, 0, 1, node)
                     self._join(way, step, event, scope, reading, before, alone, node, nodes)
+        if wanted is None and way.lacks(event, reading):
+            self.progress.stop(step.number, Stop.UNKNOWN)
+
+    def _holds(self, way: Way, before: Key, event: Event, reading: Reading) -> bool:
+        holds = way.holds(before, event, reading)
+        if not holds:
+            self.progress.stop(way.edge.step.number, way.stop_at(before, event))
+        return holds
 
     def _implicit(
         self,
@@ -336,13 +306,16 @@ class Matcher:
     ) -> None:
         age, reach = event.time - best.start, way.edge.reach
         if (self.window is not None and age > self.window) or (reach is not None and age > reach):
+            self.progress.stop(step.number, Stop.WINDOW)
             return
         first = way.is_first(scope, before, event, reading) if way.prior else True
         if first is False:
+            self.progress.stop(step.number, Stop.PRIOR)
             return
         if way.count is not None:
             interval.seen = way.count.seen(scope, before, event, reading)
             if interval.seen is None:
+                self.progress.stop(step.number, Stop.COUNT)
                 return
         place = way.key(before, event, reading), step.number, reading.implicit
         interval.unproven = first is None or (way.doubts and not way.is_certain(before, event, reading))
@@ -411,7 +384,8 @@ class Matcher:
         # of whoever is silent nothing need be known, and a stamp from the future must not make all else late
         self.newest = {scope: at for scope, at in self.newest.items() if now - reach <= at <= now + reach}
         if self.window is not None:
-            self.store.expire(now - self.window)
+            for state, count in self.store.expire(now - self.window):
+                self.counts[self.automaton.states[state].edges[0].step.number].expired += count
 
     @property
     def open_groups(self) -> int:

@@ -100,6 +100,7 @@ class StepTest:
         self.exclusions = _exclusions(step, unchanged, novelty)
         self.parent_exclusions = _exclusions(step, as_parent, novelty) if self.is_open else []
         self.excepted: Counter[str] = Counter()
+        self.unknown = 0  # events of its kinds that do not say enough to tell whether they are the step
         introduced = step.introduces
         self.introduces_process = introduced is not None and introduced.entity is Entity.PROCESS
         self.introduces_at = introduced.field if introduced is not None else ""
@@ -150,6 +151,8 @@ class StepTest:
         for test in tests:  # no generator: half the time
             truth = test(event, ())
             if not truth and (certain or truth is not None):
+                if truth is None and not by_parent:
+                    self.unknown += self.judge(event) is None
                 return False
         for exclusion, test in self.parent_exclusions if by_parent else self.exclusions:
             if applies(exclusion, event.time) and test(event, ()) is True:

@@ -101,17 +101,21 @@ class Store:
         """Whether a group of one node can be that node."""
         return not (self.indices[number] or self._trails or self._loops[number])
 
-    def expire(self, horizon: int) -> None:
-        """Forget what began before a moment."""
+    def expire(self, horizon: int) -> Iterator[tuple[int, int]]:
+        """Forget what began before a moment; gives the states of which whole groups went, and how many."""
         for number, table in enumerate(self.groups):
-            emptied = []
+            emptied, count = [], 0
             for scope, groups in table.items():
-                for key in [key for key, held in groups.items() if held.expire(horizon)]:
+                dead = [key for key, held in groups.items() if held.expire(horizon)]
+                count += len(dead)
+                for key in dead:
                     self._remove(number, scope, key)
                 if not groups:
                     emptied.append(scope)
             for scope in emptied:
                 del table[scope]
+            if count:
+                yield number, count
 
     def holdings(self, measure: Measure) -> Iterator[Holding]:
         """What is held, for the budget."""

@@ -14,10 +14,11 @@ from .counting import Counter, CountTest, wanted_values
 from .entities import Entities
 from .exclusions import applies
 from .fields import unchanged
-from .groups import INTERIOR, PLAIN
+from .groups import INTERIOR, PLAIN, Group, Node
 from .joining import causes, offer
 from .linking import LED, conditions
 from .novelty import Novelty
+from .progress import Stop
 from .readings import FieldOf, Reading, as_parent, looking_back
 from .siblings import kept_name
 from .watches import Watch
@@ -139,14 +140,26 @@ class Way:
             return [(value,) for value in self.offers[0](event, reading) or ()]
         return wanted_values(self.joins, self.offers, event, reading)
 
-    def holds(self, before: Key, event: Event, reading: Reading) -> bool:
-        """Whether what the step asks of earlier captures and moments is true."""
+    def lacks(self, event: Event, reading: Reading) -> bool:
+        """Whether the event does not say what it is to be joined by."""
+        if self.nobody is not None and self.nobody(event, reading) is not None:
+            return False
+        return any(ask(event, reading) is None for ask in self.offers)
+
+    def is_timely(self, before: Key, event: Event) -> bool:
+        """Whether the event is within its limits from earlier moments."""
         for at, least, most in self.since:
             then = before[at]
             assert isinstance(then, int)
             gap = event.time - then
             if gap < least or (most is not None and gap > most):
                 return False
+        return True
+
+    def holds(self, before: Key, event: Event, reading: Reading) -> bool:
+        """Whether what the step asks of earlier captures and moments is true."""
+        if self.since and not self.is_timely(before, event):
+            return False
         if not all(test(event, before) is True for test in (self._back_by_parent if reading.by_parent else self._back)):
             return False
         for exclusion, test in self._exclusions:
@@ -156,6 +169,17 @@ class Way:
                     self.excepted[exclusion.reason] += 1
                 return False
         return True
+
+    def stop_at(self, before: Key, event: Event) -> Stop:
+        """What stopped an event that does not hold."""
+        if self.excepted_at == event.order:
+            return Stop.EXCEPTED
+        return Stop.CONDITION if self.is_timely(before, event) else Stop.LIMIT
+
+    def stop(self, group: Group | Node, event: Event) -> Stop:
+        """What stopped an event that can follow nothing in a group, of which something was ended."""
+        within = group.interval(event.time, self.edge.least, self.edge.most, self.number)
+        return Stop.LIMIT if within is None else Stop.KILLED
 
     def is_certain(self, before: Key, event: Event, reading: Reading) -> bool:
         """Whether an event that was taken for the step would be, were nothing allowed that is not known."""

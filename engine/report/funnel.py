@@ -1,11 +1,12 @@
-"""How far each chain got, step by step: how many events satisfied a step alone, and how many of them also followed on
-what the chain asks before it; what exceptions kept away; what still waits.
+"""How far each chain got, step by step: how many events satisfied a step alone, how many of them also followed on what
+the chain asks before it, and what the others lacked for that; what exceptions kept away; what still waits.
 
 The steps at which the second number falls to nothing are the ones to look at, and so are the absences before them.
 Read off a finished engine; shown by `summary`.
 """
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 import msgspec
 from chainrun.dsl import model
@@ -13,20 +14,63 @@ from chainrun.dsl.model import Chain, Element, Step
 
 from ..engine import Engine
 from ..match.matcher import Matcher
+from ..match.progress import Stop
 from .roles import Role, roles
 
 MANY = 1 << 30  # more events than any step asks for
 
 
+class Cause(StrEnum):
+    """Why an event that satisfied a step by itself continued no match: of several the one nearest to a match."""
+
+    NOTHING = "nothing"  # it is linked to nothing that had come so far, or is remembered
+    UNKNOWN = "unknown"  # it does not say what links it
+    CONDITION = "condition"  # a captured value is another one
+    LIMIT = "limit"  # too early or too late for the arrow
+    WINDOW = "window"  # past the chain's window
+    ABSENCE = "absence"  # what must not lie between did
+    PRIOR = "prior"  # what must not have happened before did, or may have
+    COUNT = "count"  # too few
+    EXCEPTED = "excepted"  # an exception on the step
+
+
+_CAUSES = {
+    Stop.UNKNOWN: Cause.UNKNOWN,
+    Stop.CONDITION: Cause.CONDITION,
+    Stop.LIMIT: Cause.LIMIT,
+    Stop.WINDOW: Cause.WINDOW,
+    Stop.KILLED: Cause.ABSENCE,
+    Stop.PRIOR: Cause.PRIOR,
+    Stop.COUNT: Cause.COUNT,
+    Stop.EXCEPTED: Cause.EXCEPTED,
+}
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """How many events of a step one cause kept from a match."""
+
+    cause: Cause
+    events: int
+
+
 class StepCount(msgspec.Struct, frozen=True):
-    """One step: `alone` events satisfied it by themselves, `followed` of them continued a match. Nothing is counted of
-    what must not happen, and of `until`."""
+    """One step. Nothing is counted of what must not happen, and of `until`.
+
+    alone     events that satisfied it by themselves
+    followed  those of them that continued a match
+    lost      the others, by cause, the most first
+    unknown   events of its kinds that do not say enough to tell whether they are it
+    expired   groups of partial matches that ended there and were given up, their window over
+    """
 
     number: int
     title: str
     role: Role
     alone: int = 0
     followed: int = 0
+    lost: tuple[Lost, ...] = ()
+    unknown: int = 0
+    expired: int = 0
 
 
 class Excepted(msgspec.Struct, frozen=True):
@@ -76,11 +120,7 @@ def funnels(
     for running in engine.running:
         automaton, matcher = running.automaton, running.matcher
         chain, of = automaton.chain, roles(automaton.chain)
-        counts = matcher.counts
-        steps = tuple(
-            StepCount(s.number, s.title or s.kind, of[s.number], counts[s.number].satisfied, counts[s.number].linked)
-            for s in automaton.steps
-        )
+        steps = tuple(_count(step, of[step.number], matcher) for step in automaton.steps)
         found.append(
             Funnel(
                 analytic=automaton.analytic,
@@ -96,6 +136,23 @@ def funnels(
             )
         )
     return tuple(found)
+
+
+def _count(step: Step, role: Role, matcher: Matcher) -> StepCount:
+    counts, test = matcher.counts[step.number], matcher.tests.get(step.number)
+    found = {_CAUSES[stop]: counts.stopped[stop] for stop in Stop}
+    found[Cause.NOTHING] = counts.satisfied - counts.linked - sum(found.values())
+    lost = [Lost(cause, events) for cause, events in found.items() if events]
+    return StepCount(
+        step.number,
+        step.title or step.kind,
+        role,
+        counts.satisfied,
+        counts.linked,
+        tuple(sorted(lost, key=lambda one: -one.events)),
+        test.unknown if test is not None else 0,
+        counts.expired,
+    )
 
 
 def _blind(chain: Chain, steps: Iterable[Step], sees: list[frozenset[str] | None] | None) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..intake.tally import Tally
 from .escape import escape, excerpt
-from .funnel import Excepted, Funnel
+from .funnel import Cause, Excepted, Funnel, StepCount
 from .paint import Paint
 from .roles import Role
 
@@ -22,6 +22,18 @@ _FORMS = {
     Role.ABSENT: "no {}",
     Role.PRIOR: "no prior {}",
     Role.UNTIL: "until {}",
+}
+# Why an event that satisfied a step continued no match, after how many did.
+LOST = {
+    Cause.NOTHING: "linked to nothing before",
+    Cause.UNKNOWN: "not saying what links them",
+    Cause.CONDITION: "unlike what was captured",
+    Cause.LIMIT: "outside the arrow's limits",
+    Cause.WINDOW: "past the window",
+    Cause.ABSENCE: "ended by what must not happen",
+    Cause.PRIOR: "not the first",
+    Cause.COUNT: "too few",
+    Cause.EXCEPTED: "excepted",
 }
 _WHOLE = 6  # chains that are shown step by step; of more, each on one line
 
@@ -94,8 +106,17 @@ def _funnel(funnel: Funnel, paint: Paint) -> Iterator[str]:
         counts = f"  {step.alone:>{alone},} matched, {step.followed:>{followed},} in place"
         if step.number in funnel.blind:
             counts = "  no format that was read can show it"
+        if step.number in at_fault:
+            counts += _lost(step)
         row = f"  {text:<{title}}{counts}" if step.role.is_positive else f"  {text}"
         yield paint(row, "yellow") if step.number in at_fault else row
+
+
+def _lost(step: StepCount) -> str:
+    """`: 2 past the window, 1 linked to nothing before`; what does not say enough stands behind it."""
+    causes = [f"{lost.events:,} {LOST[lost.cause]}" for lost in step.lost]
+    unknown = f"; {step.unknown:,} more do not say enough" if step.unknown else ""
+    return (f": {', '.join(causes)}" if causes else "") + unknown
 
 
 def _at_fault(funnel: Funnel) -> set[int]:
