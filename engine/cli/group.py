@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "coverage": "Show whether telemetry can show each step of a chain.",
     "tune": "Show what a change of parameters or exceptions would do.",
     "baseline": "Learn from old telemetry what is not new, or what to except.",
+    "why": "Show how far chains got, and why they stopped.",
     "explain": "Say in prose what a chain means, or why an alert came; --dot draws it.",
     "params": "List a chain file's parameters and where their values come from.",
     "normalise": "Print the canonical events of telemetry files.",

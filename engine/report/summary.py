@@ -16,7 +16,7 @@ from .roles import Role
 _LISTED = 8  # entries of a list before it is cut
 _NAME = 60
 # How a step is listed by what it is there for.
-_FORMS = {
+FORMS = {
     Role.REQUIRED: "{}",
     Role.OPTIONAL: "{} (optional)",
     Role.ABSENT: "no {}",
@@ -97,7 +97,7 @@ def _rows(tally: Tally) -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 def _funnel(funnel: Funnel, paint: Paint) -> Iterator[str]:
     yield _outcome(funnel, paint)
-    titles = [f"{s.number} {_FORMS[s.role].format(excerpt(s.title, _NAME))}" for s in funnel.steps]
+    titles = [f"{s.number} {FORMS[s.role].format(excerpt(s.title, _NAME))}" for s in funnel.steps]
     title = max((len(t) for t in titles), default=0)
     alone = max((len(f"{s.alone:,}") for s in funnel.steps), default=0)
     followed = max((len(f"{s.followed:,}") for s in funnel.steps), default=0)

@@ -1,0 +1,338 @@
+"""How far did a chain get, and why did it stop? The longest partial matches in telemetry, and what each lacked.
+
+    why = Why(analytics, Look(host="ws-017"))
+    run = Run(why.analytics, inputs)            # one pass, in which all weaker chains run beside the chain
+    follow = why.follow(run.engine)
+    follow.run(run.events())
+    for chain in why.report(follow).chains: ...
+
+A near miss is a match of a weaker chain (`why_weaker`): of the chain without some of its steps, which tells how far it
+got, and of the chain that asks a little less, which tells what stopped it. Those that tell of the same processes in the
+same places are one. What is part of a longer one, or of an alert, is left out. Called by `chainrun why`.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+from chainrun.dsl import tree
+from chainrun.dsl.loader import read
+from chainrun.dsl.model import Analytic, Chain
+from chainrun.dsl.parser import parse
+
+from ..engine import Engine
+from ..match.automaton import SCOPES
+from ..match.groups import Node
+from ..report.alert import stamp
+from ..report.funnel import Funnel, funnels
+from ..report.phrase import phrase
+from ..report.roles import Role, roles
+from .why_change import Change, Named, change, is_about_parent, is_unknown, named
+from .why_entity import EntityFilter
+from .why_follow import Follow, Near, Sighting, Trial
+from .why_weaker import Asked, weaker
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What to look for. `step`: what stopped there alone; `most`: how many near misses of a chain are told."""
+
+    host: str | None = None
+    entities: tuple[EntityFilter, ...] = ()
+    step: int | None = None
+    most: int = 5
+
+
+class Place(msgspec.Struct, frozen=True):
+    """An event: when, where, what happened, and where it was read."""
+
+    time: str
+    host: str
+    what: str
+    input: str
+    line: int
+
+
+class Matched(msgspec.Struct, frozen=True):
+    """A step that has an event."""
+
+    step: int
+    name: str
+    place: Place
+
+
+class Stop(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that, had it not been asked, would have let the step match, or the chain.
+
+    asked    what sort of thing; `what`: as the chain has it
+    events   how many events would have been the step but for that; `at_least`: there may be more
+    unknown  they do not say what is asked
+    took     how long it took, of limits of time, in microseconds; `limit`: how long it may
+    nearest  the first of those events
+    change   the smallest change of the chain that lets it match, all else being there
+    """
+
+    asked: Asked
+    what: str
+    events: int
+    at_least: bool = False
+    unknown: bool = False
+    took: int | None = None
+    limit: int | None = None
+    nearest: Place | None = None
+    change: Change | None = None
+
+
+class Missing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A step without an event.
+
+    stops  what, had it not been asked, would have given it one
+    kinds  events of its kinds on this host
+    alone  those of them that satisfy it by themselves; `nearest`: of those the nearest in time
+    """
+
+    step: int
+    name: str
+    stops: tuple[Stop, ...] = ()
+    kinds: int = 0
+    alone: int = 0
+    nearest: Place | None = None
+
+
+class Miss(msgspec.Struct, frozen=True):
+    """A partial match: what is there, and what is missing. `steps`: how many the chain has."""
+
+    scope: tuple[str, ...]
+    steps: int
+    matched: tuple[Matched, ...]
+    missing: tuple[Missing, ...]
+
+
+class ChainWhy(msgspec.Struct, frozen=True):
+    """One chain: how far all events got, and its nearest misses. `more`: how many others there are."""
+
+    funnel: Funnel
+    misses: tuple[Miss, ...]
+    more: int = 0
+
+
+class Report(msgspec.Struct, frozen=True):
+    """`starts`, `linked`: starts of processes, and those that say who started them."""
+
+    chains: tuple[ChainWhy, ...]
+    starts: int = 0
+    linked: int = 0
+
+
+Who = tuple[tuple[int, Hashable], ...]
+
+
+class _Found:
+    """What is known of one partial match while it is put together."""
+
+    def __init__(self, near: Near, missing: frozenset[int]) -> None:
+        self.near = near
+        self.missing = missing
+        self.stops: list[Near] = []
+
+
+class Why:
+    """Looks for the near misses of chains. `files`: the analytics as written, by their ids, for the names of limits."""
+
+    def __init__(
+        self, analytics: Sequence[Analytic], look: Look | None = None, files: Mapping[str, tree.File] | None = None
+    ) -> None:
+        self.look = look or Look()
+        self.files = files or {}
+        self.chains = [(analytic, chain) for analytic in analytics for chain in analytic.chains]
+        self.trials = [
+            Trial(analytic, number, one)
+            for number, (analytic, chain) in enumerate(self.chains)
+            for one in weaker(chain)
+        ]
+        # one chain an analytic, so that the engine keeps whatever memory any of them asks for
+        self.analytics = tuple(msgspec.structs.replace(t.analytic, chains=(t.weaker.chain,)) for t in self.trials)
+
+    @property
+    def steps(self) -> int:
+        """The number of the last step of the longest chain."""
+        return max((number for _, chain in self.chains for number in roles(chain)), default=0)
+
+    def follow(self, engine: Engine) -> Follow:
+        """What is to be shown the events, given an engine of `analytics`."""
+        return Follow(self.trials, engine, self._is_wanted)
+
+    def _is_wanted(self, nodes: list[Node]) -> bool:
+        look = self.look
+        if look.host is not None and all(node.event.host != look.host for node in nodes):
+            return False
+        return all(any(entity.fits(node.event, node.process) for node in nodes) for entity in look.entities)
+
+    def report(self, follow: Follow, formats: Iterable[str] | None = None) -> Report:
+        """What was found, once all events have been shown."""
+        told = funnels(follow.engine, {}, formats)
+        chains = []
+        for number, (_, chain) in enumerate(self.chains):
+            trials = [t for t in self.trials if t.chain == number]
+            base = self.trials.index(trials[0])
+            funnel = msgspec.structs.replace(told[base], alerts=follow.alerts.get(base, 0))
+            found = sorted(self._found(trials, chain), key=_rank)
+            if self.look.step is not None:
+                found = [one for one in found if self.look.step in one.missing]
+            longest = max((len(one.near.sightings) for one in found), default=0)
+            # what is but one event long says nothing beside what is longer
+            found = [one for one in found if len(_who(one.near, one.missing)) > 1 or longest <= 1]
+            misses = tuple(self._miss(one, number, base, follow) for one in found[: self.look.most])
+            chains.append(ChainWhy(funnel, misses, max(len(found) - self.look.most, 0)))
+        return Report(tuple(chains), follow.starts, follow.linked)
+
+    def _found(self, trials: list[Trial], chain: Chain) -> Iterator[_Found]:
+        """The partial matches, each once, without those that are a part of a longer one."""
+        steps = frozenset(n for n, role in roles(chain).items() if role is Role.REQUIRED)
+        found: dict[tuple[Hashable, frozenset[int], Who], _Found] = {}
+        for trial in sorted(trials, key=lambda t: t.weaker.asked is not Asked.NOTHING):
+            of = trial.weaker
+            lacking = of.gone if of.asked is Asked.NOTHING else of.gone | {of.step}
+            for near in trial.near.values():
+                missing = lacking & steps if lacking else lacking
+                place = near.scope, missing, _who(near, missing)
+                one = found.setdefault(place, _Found(near, missing))
+                if of.asked is not Asked.NOTHING:
+                    one.stops.append(near)
+        index: dict[tuple[Hashable, int, Hashable], list[dict[int, Hashable]]] = {}
+        for (scope, missing, who), one in sorted(found.items(), key=lambda item: (len(item[0][1]), not item[1].stops)):
+            held = dict(who)
+            if who and any(longer.items() >= held.items() for longer in index.get((scope, *who[-1]), ())):
+                continue
+            wholes = [dict(_who(near, frozenset())) for near in one.stops] if len(missing) == 1 else []
+            for whole in [held, *wholes]:
+                for step, entity in whole.items():
+                    index.setdefault((scope, step, entity), []).append(whole)
+            if missing:
+                yield one
+
+    def _miss(self, one: _Found, number: int, base: int, follow: Follow) -> Miss:
+        analytic, chain = self.chains[number]
+        names = named(self.files.get(analytic.id), chain)
+        automaton = follow.engine.running[base].automaton
+        steps = {step.number: step for step in automaton.steps}
+        stops = sorted(one.stops, key=_nearness)
+        shown = stops[0] if stops and len(one.missing) == 1 else one.near
+        sightings = {n: s for n, s in shown.sightings.items() if n not in one.missing}
+        host = next((s.event.host for s in sightings.values()), "")
+        matched = tuple(Matched(n, s.step.capture or s.step.kind, place(s)) for n, s in sorted(sightings.items()))
+        missing = []
+        for n in sorted(one.missing):
+            each = (stop for near in stops if near.weaker.step == n for stop in _stops(near, chain, names))
+            missing.append(
+                Missing(
+                    n,
+                    steps[n].title or steps[n].kind,
+                    tuple(_once(each)),
+                    min(follow.kinds.get((part.base, host), 0) for part in steps[n].parts),
+                    *_alone(follow, (base, n, host), one.near.at),
+                )
+            )
+        count = sum(role is Role.REQUIRED for role in roles(chain).values())
+        return Miss(_scope(chain, one.near), count, matched, tuple(missing))
+
+
+_ORDER = list(Asked)
+
+
+def written(analytics: Iterable[Analytic]) -> dict[str, tree.File]:
+    """The files of analytics as they are written, by the analytics' ids."""
+    return {analytic.id: parse(read(analytic.file)) for analytic in analytics}
+
+
+def _scope(chain: Chain, near: Near) -> tuple[str, ...]:
+    """The values of a chain's scope, as the events have them."""
+    event = next(iter(near.sightings.values())).event
+    names = (SCOPES.get(field, (field,))[0] for field in chain.scope)
+    return tuple(event.host if name == "host" else str(event.fields.get(name, "")) for name in names)
+
+
+def _who(near: Near, missing: frozenset[int]) -> Who:
+    """Who is at each step that matched: the process, or the event itself where there is none."""
+    return tuple(
+        (number, sighting.process if sighting.process is not None else sighting.event.order)
+        for number, sighting in sorted(near.sightings.items())
+        if number not in missing
+    )
+
+
+def _alone(follow: Follow, where: tuple[int, int, str], at: int) -> tuple[int, Place | None]:
+    """How many events on a host satisfied a step by themselves, and the nearest in time."""
+    seen = follow.alone.get(where)
+    if seen is None:
+        return 0, None
+    return seen.count, place(min(seen.examples, key=lambda one: abs(one.event.time - at)))
+
+
+def _nearness(near: Near) -> tuple[int, int]:
+    """The plainest cause first, and of limits the one that is missed by least."""
+    return _ORDER.index(near.weaker.asked), abs(near.over or 0)
+
+
+def _rank(one: _Found) -> tuple[int, int, int, int, int]:
+    """Nearest first: the fewest steps missing, the plainest cause, the least time over, the earliest."""
+    stops = min((_ORDER.index(near.weaker.asked) for near in one.stops), default=len(_ORDER))
+    over = min((abs(near.over) for near in one.stops if near.over is not None), default=0)
+    last = max((s.event.order for n, s in one.near.sightings.items() if n not in one.missing), default=0)
+    return len(one.missing), stops, over, one.near.at, last
+
+
+def _stops(near: Near, chain: Chain, names: Named) -> Iterator[Stop]:
+    """What stopped these matches: one for each change that would let some of them match."""
+    of = near.weaker
+    at_fault = near.sightings.get(of.step)
+    if of.asked in (Asked.WORDS, Asked.CONDITION):
+        by_change: dict[tuple[bool, Change | None], list[Sighting]] = {}
+        for other in near.others.values():
+            unknown = of.argument is not None and is_unknown(of.argument, other.step, other)
+            mend = None if unknown else change(near, other, chain, names)
+            by_change.setdefault((unknown, mend), []).append(other)
+        for (unknown, mend), places in by_change.items():
+            yield Stop(
+                of.asked,
+                of.what,
+                len(places),
+                at_least=len(near.others) < near.count,
+                unknown=unknown,
+                nearest=place(places[0]),
+                change=mend,
+            )
+        return
+    limit = {Asked.WINDOW: chain.within}
+    if of.hop is not None:
+        limit |= {Asked.LATEST: of.hop.most, Asked.EARLIEST: of.hop.least}
+    yield Stop(
+        of.asked,
+        of.reason or of.what,
+        max(len(near.others), 1),
+        at_least=len(near.others) < near.count,
+        took=abs(near.over) if near.over is not None else None,
+        limit=limit.get(of.asked),
+        nearest=place(at_fault) if at_fault is not None else None,
+        change=change(near, at_fault, chain, names),
+    )
+
+
+def _once(stops: Iterable[Stop]) -> Iterator[Stop]:
+    """Of `under` for `by` and no link at all the nearer is told; of counts the largest that is reached."""
+    seen: set[tuple[Asked, str]] = set()
+    for stop in stops:
+        place = (Asked.DEPTH if stop.asked is Asked.LINK else stop.asked), stop.what
+        if stop.asked in (Asked.DEPTH, Asked.LINK, Asked.COUNT) and place in seen:
+            continue
+        seen.add(place)
+        yield stop
+
+
+def place(sighting: Sighting) -> Place:
+    """An event as it is told: of an app that what it does shows to be open, the app is told."""
+    event, kind, fields = sighting.event, sighting.step.kind, sighting.event.fields
+    if is_about_parent(sighting) and sighting.process is not None:
+        row = sighting.process
+        known = {"process.name": row.name, "process.executable": row.executable, "process.pid": row.pid}
+        fields = {name: value for name, value in known.items() if value is not None}
+    origin = event.origin
+    return Place(stamp(event.time), event.host, phrase(kind, fields), origin.input, origin.line)
