@@ -7,7 +7,6 @@ start is not in the log it counts no step 1, where `open` is told by whatever th
 """
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -44,7 +44,9 @@ def command(
     ] = None,
     entity: Annotated[
         list[str] | None,
-        typer.Option(metavar="pid|name|path=VALUE", help="Only what has to do with this; may be repeated."),
+        typer.Option(
+            metavar="WHAT=VALUE", help="Only what has to do with a pid=, a name= or a path=; may be repeated."
+        ),
     ] = None,
     step: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only what lacks this step.")] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="Tell at most so many misses of a chain.")] = 5,

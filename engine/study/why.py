@@ -25,11 +25,12 @@ from ..match.groups import Node
 from ..report.alert import stamp
 from ..report.funnel import Funnel, funnels
 from ..report.phrase import phrase
-from ..report.roles import Role, roles
+from ..report.roles import roles
 from .why_change import Change, Named, change, is_about_parent, is_unknown, named
 from .why_entity import EntityFilter
-from .why_follow import Follow, Near, Sighting, Trial
-from .why_weaker import Asked, weaker
+from .why_follow import MOST_OTHERS, Follow, Near, Sighting, Trial
+from .why_partial import units
+from .why_weaker import Asked, Weaker, weaker
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,10 +99,13 @@ class Missing(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Miss(msgspec.Struct, frozen=True):
-    """A partial match: what is there, and what is missing. `steps`: how many the chain has."""
+    """A partial match: what is there, and what is missing. Of the `steps` that the chain has `there` are; with
+    `together`, it takes all the changes that are told."""
 
     scope: tuple[str, ...]
     steps: int
+    there: int
+    together: bool
     matched: tuple[Matched, ...]
     missing: tuple[Missing, ...]
 
@@ -128,10 +132,46 @@ Who = tuple[tuple[int, Hashable], ...]
 class _Found:
     """What is known of one partial match while it is put together."""
 
-    def __init__(self, near: Near, missing: frozenset[int]) -> None:
+    def __init__(self, near: Near, missing: frozenset[int], count: int) -> None:
         self.near = near
         self.missing = missing
+        self.count = count  # of parts that are missing
         self.stops: list[Near] = []
+        self.is_whole = False  # all else is there
+
+    def settle(self) -> None:
+        """Keep of what stopped it the plainest that are enough: one thing, two together, or one for each step that is
+        missing, were the others not."""
+        for enough in (
+            [near for near in self.stops if not near.weaker.gone and near.weaker.also is None],
+            [near for near in self.stops if near.weaker.also is not None],
+        ):
+            if enough:
+                self.stops, self.is_whole = enough, True
+                break
+        self.stops.sort(key=_nearness)
+
+    @property
+    def is_together(self) -> bool:
+        """Whether it takes two changes."""
+        return self.is_whole and self.stops[0].weaker.also is not None
+
+
+class _Longer:
+    """Partial matches that others may be a part of."""
+
+    def __init__(self) -> None:
+        self._by_place: dict[tuple[Hashable, int, Hashable], list[set[tuple[int, Hashable]]]] = {}
+
+    def add(self, scope: Hashable, who: Who) -> None:
+        whole = set(who)
+        for step, entity in who:
+            self._by_place.setdefault((scope, step, entity), []).append(whole)
+
+    def hold(self, scope: Hashable, who: Who) -> bool:
+        """Whether one has the same in all these places."""
+        step, entity = who[-1] if who else (0, None)
+        return any(whole.issuperset(who) for whole in self._by_place.get((scope, step, entity), ()))
 
 
 class Why:
@@ -186,27 +226,28 @@ class Why:
 
     def _found(self, trials: list[Trial], chain: Chain) -> Iterator[_Found]:
         """The partial matches, each once, without those that are a part of a longer one."""
-        steps = frozenset(n for n, role in roles(chain).items() if role is Role.REQUIRED)
+        parts = units(chain)
         found: dict[tuple[Hashable, frozenset[int], Who], _Found] = {}
         for trial in sorted(trials, key=lambda t: t.weaker.asked is not Asked.NOTHING):
             of = trial.weaker
-            lacking = of.gone if of.asked is Asked.NOTHING else of.gone | {of.step}
             for near in trial.near.values():
-                missing = lacking & steps if lacking else lacking
+                at_fault = {near.step} if of.asked is not Asked.NOTHING else set()
+                at_fault |= {of.also.step} if of.also is not None else set()
+                missing = of.gone.union(*(unit for unit in parts if unit & at_fault))
                 place = near.scope, missing, _who(near, missing)
-                one = found.setdefault(place, _Found(near, missing))
+                one = found.setdefault(place, _Found(near, missing, sum(bool(unit & missing) for unit in parts)))
                 if of.asked is not Asked.NOTHING:
                     one.stops.append(near)
-        index: dict[tuple[Hashable, int, Hashable], list[dict[int, Hashable]]] = {}
-        for (scope, missing, who), one in sorted(found.items(), key=lambda item: (len(item[0][1]), not item[1].stops)):
-            held = dict(who)
-            if who and any(longer.items() >= held.items() for longer in index.get((scope, *who[-1]), ())):
-                continue
-            wholes = [dict(_who(near, frozenset())) for near in one.stops] if len(missing) == 1 else []
-            for whole in [held, *wholes]:
-                for step, entity in whole.items():
-                    index.setdefault((scope, step, entity), []).append(whole)
-            if missing:
+        for one in found.values():
+            one.settle()
+        alerts, told = _Longer(), _Longer()
+        for (scope, missing, who), one in sorted(found.items(), key=lambda item: _breadth(item[1])):
+            wholes = [_who(near, frozenset()) for near in one.stops] if one.is_whole else [who]
+            if not missing:
+                alerts.add(scope, who)
+            elif not alerts.hold(scope, who) and not told.hold(scope, wholes[0]):
+                for whole in wholes:
+                    told.add(scope, whole)
                 yield one
 
     def _miss(self, one: _Found, number: int, base: int, follow: Follow) -> Miss:
@@ -214,14 +255,23 @@ class Why:
         names = named(self.files.get(analytic.id), chain)
         automaton = follow.engine.running[base].automaton
         steps = {step.number: step for step in automaton.steps}
-        stops = sorted(one.stops, key=_nearness)
-        shown = stops[0] if stops and len(one.missing) == 1 else one.near
+        stops = one.stops[:1] if one.is_together else one.stops
+        shown = stops[0] if one.is_whole else one.near
         sightings = {n: s for n, s in shown.sightings.items() if n not in one.missing}
         host = next((s.event.host for s in sightings.values()), "")
         matched = tuple(Matched(n, s.step.capture or s.step.kind, place(s)) for n, s in sorted(sightings.items()))
         missing = []
         for n in sorted(one.missing):
-            each = (stop for near in stops if near.weaker.step == n for stop in _stops(near, chain, names))
+            each = (
+                stop
+                for near in stops
+                for of, step in (
+                    (near.weaker, near.step),
+                    (near.weaker.also, near.weaker.also and near.weaker.also.step),
+                )
+                if of is not None and step == n
+                for stop in _stops(near, of, chain, names)
+            )
             missing.append(
                 Missing(
                     n,
@@ -231,8 +281,8 @@ class Why:
                     *_alone(follow, (base, n, host), one.near.at),
                 )
             )
-        count = sum(role is Role.REQUIRED for role in roles(chain).values())
-        return Miss(_scope(chain, one.near), count, matched, tuple(missing))
+        count = len(units(chain))
+        return Miss(_scope(chain, shown), count, count - one.count, one.is_together, matched, tuple(missing))
 
 
 _ORDER = list(Asked)
@@ -267,35 +317,49 @@ def _alone(follow: Follow, where: tuple[int, int, str], at: int) -> tuple[int, P
     return seen.count, place(min(seen.examples, key=lambda one: abs(one.event.time - at)))
 
 
+def _breadth(one: _Found) -> tuple[bool, bool, bool, int]:
+    """What may make another a part of it first: alerts, what one change makes one, what two make one, the longest."""
+    return bool(one.missing), not one.is_whole, one.is_together, one.count
+
+
 def _nearness(near: Near) -> tuple[int, int]:
     """The plainest cause first, and of limits the one that is missed by least."""
     return _ORDER.index(near.weaker.asked), abs(near.over or 0)
 
 
-def _rank(one: _Found) -> tuple[int, int, int, int, int]:
-    """Nearest first: the fewest steps missing, the plainest cause, the least time over, the earliest."""
-    stops = min((_ORDER.index(near.weaker.asked) for near in one.stops), default=len(_ORDER))
-    over = min((abs(near.over) for near in one.stops if near.over is not None), default=0)
+def _rank(one: _Found) -> tuple[bool, int, int, int, int, int]:
+    """Nearest first: what all is there of but for what was asked, and of others than the chain means; then the fewest
+    steps missing, the plainest cause, the least time over, the earliest."""
+    cause, over = min(map(_nearness, one.stops), default=(len(_ORDER), 0))
+    is_near = one.is_whole and one.stops[0].weaker.asked is not Asked.LINK
     last = max((s.event.order for n, s in one.near.sightings.items() if n not in one.missing), default=0)
-    return len(one.missing), stops, over, one.near.at, last
+    return not is_near, one.count, cause, over, one.near.at, last
 
 
-def _stops(near: Near, chain: Chain, names: Named) -> Iterator[Stop]:
+def _asked(near: Near) -> Iterator[tuple[Weaker, int]]:
+    """What these matches were not asked, each with the step that it is told at."""
+    yield near.weaker, near.step
+    if near.weaker.also is not None:
+        yield near.weaker.also, near.weaker.also.step
+
+
+def _stops(near: Near, of: Weaker, chain: Chain, names: Named) -> Iterator[Stop]:
     """What stopped these matches: one for each change that would let some of them match."""
-    of = near.weaker
-    at_fault = near.sightings.get(of.step)
+    step = near.step if of is near.weaker else of.step
+    at_fault = near.sightings.get(step)
+    others = list(near.others.values()) if of is near.weaker else [at_fault] if at_fault is not None else []
     if of.asked in (Asked.WORDS, Asked.CONDITION):
         by_change: dict[tuple[bool, Change | None], list[Sighting]] = {}
-        for other in near.others.values():
+        for other in others:
             unknown = of.argument is not None and is_unknown(of.argument, other.step, other)
-            mend = None if unknown else change(near, other, chain, names)
+            mend = None if unknown else change(near, of, other, chain, names)
             by_change.setdefault((unknown, mend), []).append(other)
         for (unknown, mend), places in by_change.items():
             yield Stop(
                 of.asked,
                 of.what,
                 len(places),
-                at_least=len(near.others) < near.count,
+                at_least=len(others) >= MOST_OTHERS,
                 unknown=unknown,
                 nearest=place(places[0]),
                 change=mend,
@@ -307,12 +371,12 @@ def _stops(near: Near, chain: Chain, names: Named) -> Iterator[Stop]:
     yield Stop(
         of.asked,
         of.reason or of.what,
-        max(len(near.others), 1),
-        at_least=len(near.others) < near.count,
+        max(len(others), 1),
+        at_least=len(others) >= MOST_OTHERS,
         took=abs(near.over) if near.over is not None else None,
         limit=limit.get(of.asked),
         nearest=place(at_fault) if at_fault is not None else None,
-        change=change(near, at_fault, chain, names),
+        change=change(near, of, at_fault, chain, names),
     )
 
 

@@ -19,7 +19,7 @@ from chainrun.dsl.source import Span
 from chainrun.dsl.types import ValueType
 
 from ..event import Event
-from ..match.conditions import compile_condition
+from ..match.conditions import compile_condition, reads
 from ..match.endpoints import destination_fields
 from ..match.fields import Rename, unchanged
 from ..match.readings import as_parent
@@ -75,10 +75,10 @@ def _hops(node: object) -> Iterator[tree.Hop]:
             yield from _hops(getattr(node, name))
 
 
-def change(near: Near, place: Sighting | None, chain: Chain, names: Named) -> Change | None:
+def change(near: Near, weaker: Weaker, place: Sighting | None, chain: Chain, names: Named) -> Change | None:
     """The smallest change that would have let these matches of a weaker chain match; `place`: the event that the step
     would not take. None where no change is known that does it."""
-    weaker, over = near.weaker, near.over
+    over = near.over
     match weaker.asked:
         case Asked.WINDOW if over is not None:
             return _limit(names.within, "within {}", _up(over))
@@ -101,7 +101,7 @@ def change(near: Near, place: Sighting | None, chain: Chain, names: Named) -> Ch
         case Asked.DEPTH:
             return Change(f"`under{weaker.what.removeprefix('by')}` for `{weaker.what}`")
         case Asked.WORDS if weaker.argument is not None and place is not None:
-            return _words(weaker.argument, place, near, chain)
+            return _words(weaker, place, near, chain)
         case Asked.CONDITION if weaker.condition is not None and place is not None:
             return _bound(weaker.condition, place.event)
         case _:
@@ -128,7 +128,7 @@ def _limit(name: str | None, written: str, needed: int) -> Change:
 
 def is_unknown(argument: Argument, step: Step, place: Sighting) -> bool:
     """Whether an event does not say what an argument tests."""
-    return _test(argument.pattern, argument.target, step, place) is None
+    return not reads(argument.pattern) and _test(argument.pattern, argument.target, step, place) is None
 
 
 class _Mend(msgspec.Struct, frozen=True):
@@ -141,8 +141,9 @@ class _Mend(msgspec.Struct, frozen=True):
     new: Words
 
 
-def _words(argument: Argument, place: Sighting, near: Near, chain: Chain) -> Change | None:
-    step = place.step
+def _words(weaker: Weaker, place: Sighting, near: Near, chain: Chain) -> Change | None:
+    argument, step = weaker.argument, place.step
+    assert argument is not None
     mend = _mend(argument.pattern, argument.target, step, place, wanted=True)
     if mend is None:
         return None
@@ -150,7 +151,7 @@ def _words(argument: Argument, place: Sighting, near: Near, chain: Chain) -> Cha
         return Change(f"{words(mend.new.words)} for {words(mend.old.words)}") if len(mend.new.words) < 20 else None
     # the parameter may stand elsewhere too: what matched there has to match still
     for number, sighting in near.sightings.items():
-        at = sighting if number != near.weaker.step else place
+        at = sighting if number != weaker.step else place
         for _, _, each in arguments(_step_of(chain, number) or at.step):
             changed = _replaced(each.pattern, mend)
             if changed != each.pattern and _test(changed, each.target, at.step, at) is not True:
@@ -244,7 +245,8 @@ def _replaced(pattern: Pattern, mend: _Mend) -> Pattern:
 
 
 def _test(pattern: Pattern, target: Target, step: Step, place: Sighting) -> bool | None:
-    if isinstance(pattern, model.FromCapture):
+    """What an event is to a pattern; unknown, where that is not for the event alone to say."""
+    if reads(pattern):
         return None
     actor = step.parts[0].kind.actor
     return compile_pattern(pattern, target, rename=_rename(place), actor=actor)(place.event, ())
@@ -290,6 +292,8 @@ _NEEDED = {">": -1, ">=": 0, "<": 1, "<=": 0, "==": 0}
 
 def _bound(condition: model.Expression, event: Event) -> Change | None:
     """A bound that the event's own number keeps, and no wider."""
+    if reads(condition):
+        return None
     match condition:
         case model.Binary(op=op, left=model.Field() as field, right=model.Literal(value=int()) as bound):
             value = event.fields.get(field.name)

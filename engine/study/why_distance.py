@@ -11,7 +11,7 @@ from ..match.completion import Completion
 from ..match.groups import Node
 from .why_weaker import Asked, Weaker
 
-Way = tuple[int, Node | None]  # a gap, and the node before, on the way to it
+Way = tuple[int, Node]  # a gap, and the node before, on the way to it
 
 
 def nearest(weaker: Weaker, completion: Completion, at: int) -> tuple[int | None, list[Node]]:
@@ -19,46 +19,60 @@ def nearest(weaker: Weaker, completion: Completion, at: int) -> tuple[int | None
     short, as a negative number); None where it is no matter of time. And that match, the last node first."""
     node, window = completion.node, weaker.chain.within
     match weaker.asked:
-        case Asked.WINDOW:
-            return at - node.start, node.line()
+        case Asked.WINDOW:  # what waits at the end for nothing to happen would have waited no longer
+            return node.event.time - node.start, node.line()
         case Asked.LATEST | Asked.EARLIEST:
             since = at - window if window is not None else -(1 << 63)
-            return _Gaps(weaker.step, since, narrowest=weaker.asked is Asked.LATEST).nearest(node)
+            return _Gaps(weaker, since).nearest(node)
         case _:
             return None, node.line()
 
 
 class _Gaps:
-    """The time between a step and the event before it, in the matches that began at `since` or later."""
+    """The time between an element and the event before it, in the matches that began at `since` or later. An arrow's
+    limit is kept by the last event of a repetition, and by the first of `A & B`."""
 
-    def __init__(self, step: int, since: int, narrowest: bool) -> None:
-        self.step = step
+    def __init__(self, weaker: Weaker, since: int) -> None:
+        self.steps = weaker.steps
+        self.of_first = weaker.in_any_order
         self.since = since
-        self.sign = 1 if narrowest else -1
-        self.known: dict[int, Way | None] = {}
+        self.sign = 1 if weaker.asked is Asked.LATEST else -1
+        self.known: dict[tuple[int, int | None], Way | None] = {}
 
     def nearest(self, last: Node) -> tuple[int | None, list[Node]]:
-        found = self._of(last)
+        found = self._of(last, None)
         if found is None:
             return None, last.line()
-        nodes, node = [], last
-        while (way := self.known.get(id(node))) is not None and way[1] is not None:
+        nodes: list[Node] = []
+        node, end = last, None
+        while node.step.number in self.steps or end is None:
+            way = self.known[id(node), end]
+            if way is None:
+                break
             nodes.append(node)
+            end = self._end(node, end)
             node = way[1]
         return found[0], [*nodes, *node.line()]
 
-    def _of(self, node: Node) -> Way | None:
-        place = id(node)
+    def _end(self, node: Node, end: int | None) -> int | None:
+        """When the element had happened, as far as it is known from its end back to this node."""
+        if node.step.number not in self.steps:
+            return end
+        return node.event.time if end is None or self.of_first else end
+
+    def _of(self, node: Node, end: int | None) -> Way | None:
+        place = id(node), end
         if place not in self.known:
             self.known[place] = None
-            ways = (self._over(node, before) for before in self._before(node))
+            now = self._end(node, end)
+            ways = (self._over(before, now) for before in self._before(node))
             self.known[place] = min((way for way in ways if way is not None), key=lambda w: w[0], default=None)
         return self.known[place]
 
-    def _over(self, node: Node, before: Node) -> Way | None:
-        if node.step.number == self.step and before.step.number != self.step:
-            return self.sign * (node.event.time - before.event.time), before
-        found = self._of(before)
+    def _over(self, before: Node, end: int | None) -> Way | None:
+        if end is not None and before.step.number not in self.steps:
+            return self.sign * (end - before.event.time), before
+        found = self._of(before, end)
         return None if found is None else (found[0], before)
 
     def _before(self, node: Node) -> Iterator[Node]:

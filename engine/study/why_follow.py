@@ -17,7 +17,7 @@ from ..match.known import introduces_actor
 from ..process import Process
 from ..running import Running
 from .why_distance import nearest
-from .why_weaker import Asked, Weaker
+from .why_weaker import LONGER, Asked, Weaker
 
 MOST = 2_000  # causal chains of one weaker chain that are told apart
 MOST_HOSTS = 1_000
@@ -64,16 +64,18 @@ class Near:
 
     over      by how much the nearest misses, in microseconds, where that is a matter of time
     at        when the nearest was complete
+    step      the step that would not have been reached: of the window the first that came too late
     sightings the nearest's events, by the numbers of their steps
     count     how many events completed it
     others    the events in the place where less is asked, of all its matches
     """
 
-    __slots__ = ("at", "count", "others", "over", "scope", "sightings", "weaker")
+    __slots__ = ("at", "count", "others", "over", "scope", "sightings", "step", "weaker")
 
     def __init__(self, weaker: Weaker, scope: Hashable) -> None:
         self.weaker = weaker
         self.scope = scope
+        self.step = weaker.step
         self.over: int | None = None
         self.at = 0
         self.sightings: dict[int, Sighting] = {}
@@ -83,12 +85,15 @@ class Near:
     def add(self, at: int, nodes: list[Node], distance: int | None) -> None:
         """Take in a match: its nodes, the last first."""
         self.count += 1
-        place = next((n for n in nodes if n.step.number == self.weaker.step), None)
+        place = next((n for n in nodes if n.step.number == self.step), None)
         if place is not None and len(self.others) < MOST_OTHERS:
             self.others.setdefault(place.event.order, _sighted(place))
         if self.count == 1 or (distance is not None and self.over is not None and distance < self.over):
             self.over, self.at = distance, at
             self.sightings = {n.step.number: _sighted(n) for n in reversed(nodes) if not n.interior}
+            if self.weaker.asked is Asked.WINDOW:
+                last = nodes[-1].start + (self.weaker.chain.within or 0) // LONGER
+                self.step = next((n.step.number for n in reversed(nodes) if n.event.time > last), self.step)
 
 
 class Trial:

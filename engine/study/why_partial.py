@@ -100,9 +100,9 @@ def _given(positions: list[Position], name: str) -> list[Position]:
             continue
         is_by = any(link.word == "by" and link.capture == name for part in step.parts for link in part.links)
         if is_by and step.capture is None and not introduces_actor(step):
-            kinds = (replace(part, kind=replace(part.kind, introduces=None)) for part in step.parts)
-            parts = tuple(replace(p, links=tuple(x for x in p.links if x.capture != name)) for p in kinds)
-            named = replace(step, parts=parts, capture=name)
+            first = _step(step, {name})
+            parts = tuple(replace(part, kind=replace(part.kind, introduces=None)) for part in first.parts)
+            named = replace(first, parts=parts, capture=name)
             return [*positions[:i], replace(position, element=named), *positions[i + 1 :]]
         if is_by:
             return positions

@@ -67,10 +67,9 @@ def _lost(step: StepCount) -> str:
 
 def _miss(number: int, miss: Miss, paint: Paint) -> Iterator[str]:
     scope = ", ".join(excerpt(value, _WHERE) for value in miss.scope)
-    there = miss.steps - len(miss.missing)
-    yield paint(f"{number}  {there} of {miss.steps} steps on {scope}", "bold")
+    yield paint(f"{number}  {miss.there} of {miss.steps} steps on {scope}", "bold")
     rows: list[tuple[int, list[str]]] = [(m.step, _matched(m.name, m.step, m.place, paint)) for m in miss.matched]
-    rows += [(m.step, list(_missing(m, len(miss.missing) == 1, paint))) for m in miss.missing]
+    rows += [(m.step, list(_missing(m, miss, paint))) for m in miss.missing]
     for _, lines in sorted(rows, key=lambda row: row[0]):
         yield from lines
 
@@ -79,7 +78,7 @@ def _matched(name: str, step: int, place: Place, paint: Paint) -> list[str]:
     return [f"  {step:>2}  {paint(escape(name), 'cyan')}  {escape(place.what)}", f"      {paint(_where(place), 'dim')}"]
 
 
-def _missing(missing: Missing, alone: bool, paint: Paint) -> Iterator[str]:
+def _missing(missing: Missing, miss: Miss, paint: Paint) -> Iterator[str]:
     yield f"  {missing.step:>2}  {paint('missing', 'yellow')}  {excerpt(missing.name, _TITLE)}"
     for stop in missing.stops:
         yield f"      {_said(stop)}"
@@ -88,12 +87,19 @@ def _missing(missing: Missing, alone: bool, paint: Paint) -> Iterator[str]:
             yield f"        {paint(_where(stop.nearest), 'dim')}"
         if stop.change is not None:
             change = f"--set '{escape(stop.change.setting)}'" if stop.change.setting else escape(stop.change.text)
-            yield f"        {'it would match with' if alone else 'this step would match with'} {paint(change, 'bold')}"
+            yield f"        {_promise(miss)} {paint(change, 'bold')}"
     if not missing.stops:
         yield f"      {_none(missing)}"
         if missing.nearest is not None:
             yield f"        {escape(missing.nearest.what)}"
             yield f"        {paint(_where(missing.nearest), 'dim')}"
+
+
+def _promise(miss: Miss) -> str:
+    """What a change would bring."""
+    if miss.together:
+        return "together with the other change it would match with"
+    return "it would match with" if len(miss.missing) == 1 else "this step would match with"
 
 
 def _said(stop: Stop) -> str:

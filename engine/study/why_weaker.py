@@ -28,6 +28,7 @@ from .why_partial import arguments, together, units, without
 LONGER = 10  # how many windows a near miss may have taken
 MOST_UNITS = 6  # of a chain of more, not every selection of its steps is looked for
 MOST_GONE = 2
+PLAIN = ("words", "condition", "exception", "absence", "window")  # what two of are looked for together
 FEWER = 64  # by how much less of a count is asked, at most
 
 
@@ -51,7 +52,14 @@ class Asked(StrEnum):
 
 class Weaker(msgspec.Struct, frozen=True, kw_only=True):
     """A chain that asks for less. `gone`: the steps that it does without; `step`: the one that it asks less of (of the
-    whole chain: its last), and `asked`, `what` that is. `at`: where that stands; `least`: what it asks of a count."""
+    whole chain: its last), and `asked`, `what` that is.
+
+    hop, steps, in_any_order  of limits of an arrow: it, the steps of the element that it leads to, whether that is `&`
+    argument, condition       what is not tested
+    reason                    of an exception
+    least                     what it asks of a count
+    also                      what else it does not ask, of another step
+    """
 
     chain: Chain
     gone: frozenset[int] = frozenset()
@@ -61,15 +69,20 @@ class Weaker(msgspec.Struct, frozen=True, kw_only=True):
     argument: Argument | None = None
     condition: Expression | None = None
     hop: Hop | None = None
+    steps: frozenset[int] = frozenset()
+    in_any_order: bool = False
     reason: str = ""
     least: int = 0
+    also: "Weaker | None" = None
 
 
 def weaker(chain: Chain) -> Iterator[Weaker]:
     """The chain itself, and all that ask for less: whole, and without one or some of its steps."""
+    yield Weaker(chain=chain)
+    chain = replace(chain, once_per=None, once_within=None, severities=())  # each causal chain by itself
     there = units(chain)
     most = len(there) - 1 if len(there) <= MOST_UNITS else MOST_GONE
-    selections = [frozenset[int]()]
+    selections: list[frozenset[int]] = []
     for count in range(1, most + 1):
         selections += [frozenset().union(*chosen) for chosen in combinations(there, count)]
     selections += [frozenset().union(*there[i:]) for i in range(1, len(there) - most)]
@@ -84,11 +97,25 @@ def weaker(chain: Chain) -> Iterator[Weaker]:
                     yield replace(one, gone=gone)
     last = max(there[-1])
     yield from _of_whole(chain, last)
+    if len(there) <= MOST_UNITS:
+        yield from _pairs(chain, there, last)
+
+
+def _pairs(chain: Chain, there: tuple[frozenset[int], ...], last: int) -> Iterator[Weaker]:
+    """Those that do not ask for two things, of two steps, or of one and the whole."""
+    for i, unit in enumerate(there):
+        for one in _of_unit(chain, unit):
+            if one.asked in PLAIN:
+                others = [two for later in there[i + 1 :] for two in _of_unit(one.chain, later)]
+                others += _of_whole(one.chain, last)
+                yield from (replace(two, also=one) for two in others if two.asked in PLAIN)
 
 
 def _of_whole(chain: Chain, last: int) -> Iterator[Weaker]:
     """Those that ask less of all their steps together."""
-    if chain.within is not None and len(units(chain)) > 1:
+    # where nothing must happen until the window is over, a longer one is no weaker
+    trails = isinstance(chain.positions[-1].element, model.Absent)
+    if chain.within is not None and len(units(chain)) > 1 and not trails:
         yield Weaker(chain=replace(chain, within=chain.within * LONGER), step=last, asked=Asked.WINDOW, what="within")
     for i, exclusion in enumerate(chain.exceptions):
         fewer = replace(chain, exceptions=(*chain.exceptions[:i], *chain.exceptions[i + 1 :]))
@@ -124,12 +151,15 @@ def _of_hop(chain: Chain, at: int, number: int) -> Iterator[Weaker]:
     hop = position.hop
     if hop is None:
         return
+    steps, in_any_order = frozenset(positive(position.element)), isinstance(position.element, model.All)
     if hop.most is not None:
         later = _at(chain, at, replace(position, hop=replace(hop, most=None)))
-        yield Weaker(chain=later, step=number, asked=Asked.LATEST, what=hop.arrow, hop=hop)
+        weaker = Weaker(chain=later, step=number, asked=Asked.LATEST, what=hop.arrow, hop=hop)
+        yield replace(weaker, steps=steps, in_any_order=in_any_order)
     if hop.least is not None:
         earlier = _at(chain, at, replace(position, hop=replace(hop, least=None)))
-        yield Weaker(chain=earlier, step=number, asked=Asked.EARLIEST, what=hop.arrow, hop=hop)
+        weaker = Weaker(chain=earlier, step=number, asked=Asked.EARLIEST, what=hop.arrow, hop=hop)
+        yield replace(weaker, steps=steps, in_any_order=in_any_order)
     is_linked = any(part.links for step in model.steps(position.element) for part in step.parts)
     if hop.arrow in CAUSAL and not is_linked:
         loose = _at(chain, at, replace(position, hop=replace(hop, arrow="~>")))
