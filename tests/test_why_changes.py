@@ -61,7 +61,7 @@ def test_less_asked_is_enough_and_asked_less_still_is_not(slice: int) -> None:
         for same in of_trial.values():
             weaker = same[0].weaker
             assert alerts(analytic, weaker.chain, events), f"seed {seed}: {weaker.asked}\n{text}"
-            if weaker.asked not in (Asked.WINDOW, Asked.LATEST, Asked.EARLIEST):
+            if weaker.also is not None or weaker.asked not in (Asked.WINDOW, Asked.LATEST, Asked.EARLIEST):
                 continue
             needed = min(near.over for near in same if near.over is not None)
             tried += 1

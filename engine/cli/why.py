@@ -84,6 +84,7 @@ def command(
         inventory=inventory,
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
+        whole=True,
     )
     bar = Bar(not quiet)
     run = begin(msgspec.structs.replace(library, analytics=why.analytics), inputs, options, bar.advance)

@@ -90,7 +90,7 @@ class Near:
             self.others.setdefault(place.event.order, _sighted(place))
         if self.count == 1 or (distance is not None and self.over is not None and distance < self.over):
             self.over, self.at = distance, at
-            self.sightings = {n.step.number: _sighted(n) for n in reversed(nodes) if not n.interior}
+            self.sightings = {n.step.number: _sighted(n) for n in reversed(nodes) if not n.remarks.interior}
             if self.weaker.asked is Asked.WINDOW:
                 last = nodes[-1].start + (self.weaker.chain.within or 0) // LONGER
                 self.step = next((n.step.number for n in reversed(nodes) if n.event.time > last), self.step)
@@ -154,6 +154,9 @@ class Follow:
 
     def see(self, event: Event) -> None:
         engine = self.engine
+        if event.unasked:
+            engine.feed(event)
+            return
         host = event.host if event.doubted else None
         for running in engine.waiting:
             if running.is_waiting:
