@@ -26,7 +26,7 @@ from ..report.alert import stamp
 from ..report.funnel import Funnel, funnels
 from ..report.phrase import phrase
 from ..report.roles import roles
-from .why_change import Change, Named, change, is_about_parent, is_unknown, named
+from .why_change import Change, Named, change, holds, is_about_parent, is_unknown, named
 from .why_entity import EntityFilter
 from .why_follow import MOST_OTHERS, Follow, Near, Sighting, Trial
 from .why_partial import units
@@ -327,13 +327,17 @@ def _nearness(near: Near) -> tuple[int, int]:
     return _ORDER.index(near.weaker.asked), abs(near.over or 0)
 
 
-def _rank(one: _Found) -> tuple[bool, int, int, int, int, int]:
-    """Nearest first: what all is there of but for what was asked, and of others than the chain means; then the fewest
-    steps missing, the plainest cause, the least time over, the earliest."""
+def _rank(one: _Found) -> tuple[int, bool, int, int, int, int]:
+    """Nearest first: by how much has to change, and of what is as far what no more than a change would make a match;
+    then the plainest cause, the least time over, the earliest."""
     cause, over = min(map(_nearness, one.stops), default=(len(_ORDER), 0))
     is_near = one.is_whole and one.stops[0].weaker.asked is not Asked.LINK
+    also = one.stops[0].weaker.also if one.is_together else None
+    far = one.count + (not is_near)
+    if also is not None:  # other values at two steps are further off than one that is missing
+        far = 2 + (cause >= _ORDER.index(Asked.WORDS) and _ORDER.index(also.asked) >= _ORDER.index(Asked.WORDS))
     last = max((s.event.order for n, s in one.near.sightings.items() if n not in one.missing), default=0)
-    return not is_near, one.count, cause, over, one.near.at, last
+    return far, not is_near, cause, over, one.near.at, last
 
 
 def _asked(near: Near) -> Iterator[tuple[Weaker, int]]:
@@ -351,6 +355,8 @@ def _stops(near: Near, of: Weaker, chain: Chain, names: Named) -> Iterator[Stop]
     if of.asked in (Asked.WORDS, Asked.CONDITION):
         by_change: dict[tuple[bool, Change | None], list[Sighting]] = {}
         for other in others:
+            if holds(of, other):
+                continue
             unknown = of.argument is not None and is_unknown(of.argument, other.step, other)
             mend = None if unknown else change(near, of, other, chain, names)
             by_change.setdefault((unknown, mend), []).append(other)

@@ -19,7 +19,7 @@ from chainrun.dsl.source import Span
 from chainrun.dsl.types import ValueType
 
 from ..event import Event
-from ..match.conditions import compile_condition, reads
+from ..match.conditions import compile_condition, looks_back, reads
 from ..match.endpoints import destination_fields
 from ..match.fields import Rename, unchanged
 from ..match.readings import as_parent
@@ -126,6 +126,15 @@ def _limit(name: str | None, written: str, needed: int) -> Change:
 # -- sets of words ----------------------------------------
 
 
+def holds(weaker: Weaker, place: Sighting) -> bool:
+    """Whether an event is what the weaker chain does not ask of it, all the same."""
+    if weaker.argument is not None:
+        return _test(weaker.argument.pattern, weaker.argument.target, place.step, place) is True
+    if weaker.condition is None or reads(weaker.condition) or looks_back(weaker.condition):
+        return False
+    return compile_condition(weaker.condition, rename=_rename(place))(place.event, ()) is True
+
+
 def is_unknown(argument: Argument, step: Step, place: Sighting) -> bool:
     """Whether an event does not say what an argument tests."""
     return not reads(argument.pattern) and _test(argument.pattern, argument.target, step, place) is None
@@ -209,7 +218,7 @@ def _fewer(pattern: Words, target: Target, step: Step, place: Sighting) -> _Mend
 def _more(pattern: Words, target: Target, step: Step, place: Sighting) -> _Mend | None:
     """With the event's own value, in the plainest form that means it."""
     for text in _values(target, step, place):
-        for quote in ("", "'", '"'):
+        for quote in ("", '"', "'"):
             word = Word(text, quote)
             if _is_word(word) and _test(Words(words=(word,)), target, step, place):
                 more = msgspec.structs.replace(pattern, words=(*pattern.words, word))
@@ -292,7 +301,7 @@ _NEEDED = {">": -1, ">=": 0, "<": 1, "<=": 0, "==": 0}
 
 def _bound(condition: model.Expression, event: Event) -> Change | None:
     """A bound that the event's own number keeps, and no wider."""
-    if reads(condition):
+    if reads(condition) or looks_back(condition):
         return None
     match condition:
         case model.Binary(op=op, left=model.Field() as field, right=model.Literal(value=int()) as bound):

@@ -1,6 +1,7 @@
 """How far chains got, for people: the funnel, then near misses, each step with its event or with what stopped it."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from chainrun.dsl.check.spelling import duration
 
@@ -14,6 +15,7 @@ from .why_weaker import Asked
 
 _TITLE = 60
 _WHERE = 200
+_STOPS = 3  # of one step
 
 
 def to_text(report: Report, paint: Paint | None = None) -> str:
@@ -80,14 +82,18 @@ def _matched(name: str, step: int, place: Place, paint: Paint) -> list[str]:
 
 def _missing(missing: Missing, miss: Miss, paint: Paint) -> Iterator[str]:
     yield f"  {missing.step:>2}  {paint('missing', 'yellow')}  {excerpt(missing.name, _TITLE)}"
-    for stop in missing.stops:
+    for stop in missing.stops[:_STOPS]:
         yield f"      {_said(stop)}"
         if stop.nearest is not None:
             yield f"        {escape(stop.nearest.what)}"
             yield f"        {paint(_where(stop.nearest), 'dim')}"
         if stop.change is not None:
-            change = f"--set '{escape(stop.change.setting)}'" if stop.change.setting else escape(stop.change.text)
+            setting = stop.change.setting
+            change = f"--set {quote(escape(setting))}" if setting is not None else escape(stop.change.text)
             yield f"        {_promise(miss)} {paint(change, 'bold')}"
+    if len(missing.stops) > _STOPS:
+        left = sum(stop.events for stop in missing.stops[_STOPS:])
+        yield f"      and {left:,} more event{'' if left == 1 else 's'}, which `--format json` has"
     if not missing.stops:
         yield f"      {_none(missing)}"
         if missing.nearest is not None:

@@ -269,7 +269,9 @@ def _of_step(step: Step, nothing: Chain) -> Iterator[_Found]:
         part = step.parts[i]
         fewer = replace(part, arguments=(*part.arguments[:j], *part.arguments[j + 1 :]))
         is_link = isinstance(argument.pattern, model.FromCapture)
-        weaker = replace(one(Asked.LINK if is_link else Asked.WORDS, _argument(argument)), argument=argument)
+        what = _argument(argument)
+        weaker = one(Asked.LINK, what.replace("`", "")) if is_link else one(Asked.WORDS, what)
+        weaker = replace(weaker, argument=argument)
         yield _with(step, i, fewer), weaker, False
     for i, part in enumerate(step.parts):
         for j, link in enumerate(part.links):
