@@ -29,11 +29,12 @@ def holders(engine: Engine) -> Iterator[Holder]:
         yield running, ("sweep", "forget", "open", "closing", "suppressed")
         yield running.identities, ("until", "later")
         matcher = running.matcher
-        yield matcher, ("newest", "suppressed", "counts")
+        yield matcher, ("newest", "suppressed")
+        yield matcher.progress, ("steps",)
         yield matcher.store, ("groups", "indices")
         yield matcher.deadlines, ("queue", "count")
         for test in matcher.tests.values():
-            yield test, ("excepted",)
+            yield test, ("excepted", "unknown")
         for watch in matcher.watches:
             yield watch, ("marks", "log", "sweep", "begun")
         for counter in matcher.counters:

@@ -55,7 +55,6 @@ class Matcher:
         self.automaton = automaton
         self.window = automaton.chain.within
         self.progress = Progress([step.number for step in automaton.steps])
-        self.counts = self.progress.steps
         self._scope = tuple(_scope_part(field, entities) for field in automaton.chain.scope)
         self._is_by_host = automaton.chain.scope == ("host",)  # as nearly all are
         self.newest: dict[Hashable, int] = {}  # time by scope: no host is late for what another's clock says
@@ -109,7 +108,7 @@ class Matcher:
         completions: list[Completion] = []
         if readings:
             for number in readings:
-                self.counts[number].satisfied += 1
+                self.progress.steps[number].satisfied += 1
             for counter in self.counters:
                 counter.note(event, scope, readings)
             states = self._open_to(tuple(readings), scope)
@@ -142,7 +141,7 @@ class Matcher:
                 if not state.final or self.store.leads_on(state):
                     self.store.append(state, key, node, scope)
         for number in linked:
-            self.counts[number].linked += 1
+            self.progress.steps[number].linked += 1
         if self.progress.at_event:
             self.progress.settle(linked)
         return completions
@@ -385,7 +384,7 @@ class Matcher:
         self.newest = {scope: at for scope, at in self.newest.items() if now - reach <= at <= now + reach}
         if self.window is not None:
             for state, count in self.store.expire(now - self.window):
-                self.counts[self.automaton.states[state].edges[0].step.number].expired += count
+                self.progress.steps[self.automaton.states[state].edges[0].step.number].expired += count
 
     @property
     def open_groups(self) -> int:

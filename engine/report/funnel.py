@@ -139,7 +139,7 @@ def funnels(
 
 
 def _count(step: Step, role: Role, matcher: Matcher) -> StepCount:
-    counts, test = matcher.counts[step.number], matcher.tests.get(step.number)
+    counts, test = matcher.progress.steps[step.number], matcher.tests.get(step.number)
     found = {_CAUSES[stop]: counts.stopped[stop] for stop in Stop}
     found[Cause.NOTHING] = counts.satisfied - counts.linked - sum(found.values())
     lost = [Lost(cause, events) for cause, events in found.items() if events]

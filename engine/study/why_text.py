@@ -64,7 +64,7 @@ def _lost(step: StepCount) -> str:
     causes = [f"{lost.events:,} {LOST[lost.cause]}" for lost in step.lost]
     found = f": {', '.join(causes)}" if causes else ""
     found += f"; {step.unknown:,} more do not say enough" if step.unknown else ""
-    return found + (f"; {step.expired:,} given up" if step.expired else "")
+    return found + (f"; {step.expired:,} expired" if step.expired else "")
 
 
 def _miss(number: int, miss: Miss, paint: Paint) -> Iterator[str]:
