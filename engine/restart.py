@@ -115,6 +115,8 @@ class Keeper:
                 self._passed = about.alerts
         if intake.is_stream:
             self._journal.begin(self._number, self._number)
+            if found is None:  # a journal goes on from a checkpoint: one is written before anything is read
+                self._due = self._clock()
 
     def _compare(self, about: About) -> None:
         """Refuses what was laid aside of another run than this."""

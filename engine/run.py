@@ -140,7 +140,13 @@ class Run:
         self._intake.use(self._normaliser())
         if self.keeper is not None:
             self.keeper.stamp = self._stamp()
+        self.lay_aside()  # else, killed now, it could not go on: what was laid aside is of other chains
         return tuple(f"{running.analytic.id}/{running.automaton.chain.name}" for running in begun)
+
+    def lay_aside(self) -> None:
+        """Writes a checkpoint, where state is kept; from `on_wait`."""
+        if self.keeper is not None:
+            self.keeper.commit()
 
     def _stamp(self) -> Stamp:
         return stamp(self.engine.analytics, self._formats, _settings(self._options))

@@ -133,6 +133,15 @@ def test_a_run_that_is_begun_again_adds_to_the_alerts_behind_the_last_whole_one(
     assert alerts.read_bytes() == first * 2
 
 
+def test_with_state_what_was_acknowledged_is_kept_from_the_first_line_on(here: Path) -> None:
+    for line, alerts in ((SHELL, 0), (SHELL, 0), (OUT, 1), (OUT, 1)):  # each sent again: its answer did not arrive
+        consumer = Consumer(here, "--state", "kept")
+        assert consumer.answer() == b"OK\n"
+        assert consumer.ask(line) == b"OK\n"
+        consumer.close()  # a kill, before any checkpoint is due
+        assert consumer.alerts.read_bytes().count(b"\n") == alerts
+
+
 def test_append_is_for_every_run_and_for_text_too(here: Path) -> None:
     words = ["t.chain", "hit.jsonl", "-q", "--append", "-o"]
     for name, form in (("alerts.jsonl", "jsonl"), ("alerts.txt", "text")):

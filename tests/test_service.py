@@ -205,6 +205,21 @@ def test_rotated_alerts_go_on_in_a_new_file(here: Path, run: Callable[..., Runni
     running.alerts(2)
 
 
+def test_killed_after_a_reload_it_goes_on_with_the_new_chains(here: Path, run: Callable[..., Running]) -> None:
+    running = run("t.chain", "--state", "kept")
+    (here / "t.chain").write_text(CHAIN.replace("10m", "11m"))
+    (here / "alerts.jsonl").rename(here / "alerts.1")
+    running.hang_up("reloaded")
+    running.send(SHELL + start(30, 500, "powershell.exe") + connection(31, 500))
+    running.alerts(1)
+    running.child.kill()
+    running.child.wait()
+    running = run("t.chain", "--state", "kept", ready=False)
+    running.send(OUT)
+    assert len({alert["alert_id"] for alert in running.alerts(2)}) == 2
+    assert running.end()[0] == Exit.OK
+
+
 def test_when_its_terminal_is_gone_a_hangup_ends_it(here: Path) -> None:
     ours, theirs = pty.openpty()
     words = [*COMMAND, "t.chain", "-o", "alerts.jsonl"]

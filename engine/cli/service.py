@@ -78,6 +78,7 @@ class Service:
         library = self._try(self._load)
         if library is None:
             sys.stderr.write("error: not reloaded; the chains from before stay in force\n")
+            self._run.lay_aside()  # which file alerts go to is part of the state
             return
         begun = self._run.load(library.analytics)
         if not self._quiet:
