@@ -14,6 +14,7 @@ from chainrun.engine.chains import load_all
 from chainrun.engine.engine import Engine
 from chainrun.engine.event import Event, Origin
 from chainrun.engine.formats import load_formats
+from chainrun.engine.intake import sieve
 from chainrun.engine.intake.demand import EVERYTHING, Demand, of_kinds
 from chainrun.engine.intake.normalise import Normaliser, Rejected
 from chainrun.engine.report.phrase import FIELDS as SHOWN
@@ -219,9 +220,13 @@ DEMANDS: dict[str, Callable[[], tuple[frozenset[str] | None, Demand]]] = {
 
 
 @pytest.mark.parametrize("name", DEMANDS)
-def test_a_line_yields_the_same_with_the_sieve_and_without(name: str) -> None:
+@pytest.mark.parametrize("density", [2_000, 10])
+def test_a_line_yields_the_same_with_the_sieve_and_without(
+    name: str, density: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However it is spelled, broken or mixed with others, and whatever came before it: the second time too, when it is
-    known what became of its like, and at other times."""
+    known what became of its like, and at other times; whether many lines are needed or few, by turns."""
+    monkeypatch.setattr(sieve, "DENSITY", density)
     wanted, demand = DEMANDS[name]()
     formats = load_formats()
     with_sieve, without = Normaliser(formats, wanted, demand), Normaliser(formats, wanted, demand, sieve=False)

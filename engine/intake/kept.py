@@ -1,10 +1,11 @@
 """Kept: the events of files, until the last line has been read; on disk, what does not fit into memory.
 
-    read ─ as they came, in runs of about `MOST` bytes ─ put right ─ each run sorted ─ merged
+    read ─ in runs of about `MOST` bytes ─ put right ─ each run sorted ─ merged
 
-Files are sorted exactly, and the last record may set a host's clock right for all before it: so every event that
-anybody asks for is kept until all have been read. Runs are written to a temporary file without a name, which is gone
-with the process. Where the disk takes no more, they stay in memory. Called by `intake`.
+Files are sorted exactly, and the last record may set a host's clock right for all before it, or tell whose address one
+was: so every event that anybody asks for is kept until all have been read. Runs are written to a temporary file without
+a name, which is gone with the process; one of which nothing is to be put right is sorted before. Where the disk takes
+no more, they stay in memory. Called by `intake`.
 """
 
 import os
@@ -18,7 +19,7 @@ from chainrun.engine.event import Event
 
 from .order import arranged, by_time
 
-MOST = 8 << 20  # bytes of records in one run; as events they take up about three times as much
+MOST = 16 << 20  # bytes of records in one run; as events they take up about three times as much
 _CHUNK = 64  # events that are read back at a time
 _OVERHEAD = 1_000  # bytes of an event beside its record
 
@@ -31,7 +32,7 @@ class Kept:
         self.any_homeless = False
         self._size = 0
         self._now: list[Event] = []
-        self._runs: list[list[Event] | _Stored] = []
+        self._runs: list[tuple[list[Event] | _Stored, bool]] = []  # and whether each is sorted
         self._file: IO[bytes] | None = None
 
     def add(self, events: list[Event]) -> None:
@@ -40,19 +41,24 @@ class Kept:
             self._size += len(event.raw) + _OVERHEAD
             self.any_homeless = self.any_homeless or not event.host
         if self._size > self._most:
-            self._runs.append(self._stored(self._now))
+            run = self._now
+            is_right = all(event.clock is None and event.host for event in run)
+            if is_right:
+                run.sort(key=by_time)
+            self._runs.append((self._stored(run), is_right))
             self._now, self._size = [], 0
 
     def runs(self) -> Iterator[list[Event]]:
-        """All events, in the order in which they came. What is done to those on disk is lost."""
-        for run in (*self._runs, self._now):
+        """All events, a run at a time. What is done to those on disk is lost."""
+        for run in (*(run for run, _ in self._runs), self._now):
             yield run if isinstance(run, list) else list(run)
 
     def in_order(self, put_right: Callable[[list[Event]], None]) -> Iterator[Event]:
         """All events, put right and ordered; to be called once."""
         runs: list[list[Event] | _Stored] = []
-        while self._runs:
-            runs.append(self._stored(self._sorted(list(self._runs.pop(0)), put_right)))
+        for run, is_sorted in self._runs:
+            runs.append(run if is_sorted else self._stored(self._sorted(list(run), put_right)))
+        self._runs.clear()
         runs.append(self._sorted(self._now, put_right))
         # of one time the earlier run's come first
         return arranged(merge(*runs, key=by_time) if len(runs) > 1 else iter(runs[0]))

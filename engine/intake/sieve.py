@@ -7,9 +7,9 @@
 The head is what tells a record's format, sort, process and time: a small struct, decoded in a fifth of the time that
 all formats' takes, and of the formats only those need ruling out that might describe the record first. The parser walks
 over the whole line, so one that is left out has been proven to be JSON, of a known format and of no interest, however
-it is spelled. A scan of whole blocks for literals (Hyperscan) is faster still, and can prove none of this: not that an
-escaped key is another, nor that the line is not broken; and beside what the lines cost that do matter it saves little.
-Called by `normalise`.
+it is spelled. Where most lines are needed they are decoded whole at once. A scan of whole blocks for literals
+(Hyperscan) is faster still, and can prove none of this: not that an escaped key is another, nor that the line is not
+broken; and beside what the lines cost that do matter it saves little. Called by `normalise`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +28,7 @@ from .telling import Unsure, is_plain
 
 MOST = 3  # formats that the lines of one stream may take turns in
 LIKES = 100_000  # heads of one format that are remembered
+DENSITY = 2_000  # lines by which is judged how many of them are needed
 LOOKS = 4_096  # keys of one format, the same
 _SECOND = len("2026-03-02T09:01:44")
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -73,8 +74,10 @@ class Sieve(Generic[Plan]):
         self._wanted = wanted
         self._demand = demand
         self._plan = plan
-        self._meshes: dict[int, _Mesh[Plan]] = {}
+        self._meshes: dict[tuple[int, bool], _Mesh[Plan]] = {}
         self._expected: tuple[_Mesh[Plan], ...] = ()  # the latest first
+        self._is_dense = False
+        self._found = self._taken = 0  # lines since that was settled
         self.plans: list[Plan] = []
 
     def find(self, line: bytes) -> Found[Plan] | None:
@@ -84,26 +87,43 @@ class Sieve(Generic[Plan]):
         try:
             for mesh in self._expected:
                 if (found := mesh.find(line)) is not None:
+                    self._found += 1
+                    self._taken += found[2].is_taken
+                    if self._found == DENSITY:
+                        self._settle()
                     return found
         except _REFUSED:
             pass
         return None
 
+    def _settle(self) -> None:
+        """Where most lines are needed, looking at their heads first is a loss."""
+        is_dense = self._taken > DENSITY * (0.4 if self._is_dense else 0.6)
+        self._found = self._taken = 0
+        if is_dense != self._is_dense:
+            self._is_dense = is_dense
+            self._expected = tuple(self._mesh(mesh.at, mesh.seen) for mesh in self._expected)
+
     def expect(self, at: int, record: Any) -> None:
         """Takes that lines of this format come, such as this record of all formats' decoder."""
-        mesh = self._meshes.get(at)
         seen = {key for key in self._keys(at) if self._whole.begins((key,))(record) is not None}
-        if mesh is None or not seen.isdisjoint(mesh.guards):
-            mesh = self._meshes[at] = self._mesh(at, seen if mesh is None else seen | mesh.seen)
-            self.plans.append(mesh.plan)
-        self._expected = (mesh, *(m for m in self._expected if m is not mesh))[:MOST]
+        mesh = self._mesh(at, seen)
+        self._expected = (mesh, *(m for m in self._expected if m.at != at))[:MOST]
 
     def _keys(self, at: int) -> set[str]:
         """The outermost keys by which the formats before one are recognised."""
         return {path[0] for format in self._formats[:at] for group in format.recognise.has for path in group}
 
     def _mesh(self, at: int, seen: set[str]) -> "_Mesh[Plan]":
-        """`seen`: outermost keys that this format's records have."""
+        """The mesh of a format. `seen`: outermost keys that its records have."""
+        mesh = self._meshes.get((at, self._is_dense))
+        if mesh is None or not seen.isdisjoint(mesh.guards):
+            mesh = self._made(at, seen if mesh is None else seen | mesh.seen)
+            self._meshes[at, self._is_dense] = mesh
+            self.plans.append(mesh.plan)
+        return mesh
+
+    def _made(self, at: int, seen: set[str]) -> "_Mesh[Plan]":
         format = self._formats[at]
         rivals, guards = [], []
         for rival in self._formats[:at]:
@@ -114,11 +134,11 @@ class Sieve(Generic[Plan]):
                 else:
                     rivals.append(rival.recognise)
         known = [_recognised(format, one) for one in (*rivals, Recognition(has=tuple(dict.fromkeys(guards))))]
-        if self._demand.kinds_from(format) is None:  # every record is needed whole
+        if self._is_dense or self._demand.kinds_from(format) is None:  # most records are needed whole
             head = body = Decoder((*known, format), self._wanted)
         else:
             head, body = Decoder((*known, _head(format)), None), Decoder((format,), self._wanted)
-        return _Mesh(format, rivals, guards, seen, head, self._plan(at, head, body))
+        return _Mesh(at, format, rivals, guards, seen, head, self._plan(at, head, body))
 
 
 class _Mesh(Generic[Plan]):
@@ -131,6 +151,7 @@ class _Mesh(Generic[Plan]):
 
     def __init__(
         self,
+        at: int,
         format: Format,
         rivals: Sequence[Recognition],
         guards: Sequence[tuple[RawPath, ...]],
@@ -138,6 +159,7 @@ class _Mesh(Generic[Plan]):
         head: Decoder,
         plan: Plan,
     ) -> None:
+        self.at = at
         self.plan = plan
         self.seen = seen
         self.guards = {path[0] for group in guards for path in group}
