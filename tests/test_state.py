@@ -7,13 +7,18 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from chainrun.engine import cli
 from chainrun.engine.checkpoint.file import StateFile
 from chainrun.engine.checkpoint.journal import Journal
 from chainrun.engine.cli.exits import Exit
+from chainrun.engine.engine import Engine
+from chainrun.engine.state import put, take
 
 from .test_cli import CHAIN, COMMAND, EVENTS, connection, start
+from .test_oracle import checked
+from .worlds import SECOND, event
 
 Shown = tuple[int, str, str]
 Command = Callable[..., Shown]
@@ -126,6 +131,50 @@ def test_the_end_of_a_torn_journal_is_left_out(tmp_path: Path) -> None:
         assert list(journal.since(0)) == [*found, (2, b"three", None)]
     path.write_bytes(whole[:20] + b"X" + whole[21:])
     assert list(journal.since(0)) == []
+
+
+def test_what_was_acknowledged_is_known_after_a_kill(here: Path) -> None:
+    """The line began a chain, and no checkpoint was written yet."""
+    words = [
+        *COMMAND,
+        "t.chain",
+        "-q",
+        "--ack",
+        "rsyslog",
+        "--state",
+        "s",
+        "-o",
+        "out.jsonl",
+        "--checkpoint-every",
+        "1h",
+    ]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdin is not None and run.stdout is not None
+        run.stdin.write(start(0, 100, "powershell.exe").encode())
+        run.stdin.flush()
+        assert [run.stdout.readline() for _ in range(2)] == [b"OK\n", b"OK\n"]
+        run.kill()
+    again = start(0, 100, "powershell.exe") + connection(9, 100)  # as if the answer had been lost on the way
+    done = subprocess.run(words, input=again.encode(), capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(ids((here / "out.jsonl").read_text())) == 1
+
+
+def test_a_state_of_chains_that_were_reloaded_goes_on() -> None:
+    """With what the next run loads: the memory of a chain that is gone is left out."""
+    one, other = (
+        checked("spawn as a -> egress within 1h"),
+        checked("spawn where new(process.name among spawn in 30d) within 1h"),
+    )
+    one, other = msgspec.structs.replace(one, id="one"), msgspec.structs.replace(other, id="other")
+    first = Engine([one, other], raw=False)
+    first.feed(event(0, 0, {"spawn"}, {"process.pid": 1, "process.name": "a"}))
+    first.load([one])
+    first.feed(event(1, SECOND, {"spawn"}, {"process.pid": 2, "process.name": "b"}))
+    second = Engine([one], raw=False)
+    put(second, take(first))
+    for n in (1, 2):
+        assert len(second.feed(event(2, 2 * SECOND, {"egress"}, {"process.pid": n, "process.name": "xab"[n]}))) == 1
 
 
 # -- what is refused ----------------------------------------

@@ -5,7 +5,7 @@
 
 That is what rsyslog's omprog asks for with `confirmMessages="on"`, and with `useTransactions="on"` besides. A line has
 been dealt with when the alerts that it completes are written, which is so when the run is about to wait for more. Not
-here: what an open match remembers of a line, which is gone when the process is killed.
+here: what an open match remembers of a line, which without `--state` is gone when the process is killed.
 """
 
 import os
