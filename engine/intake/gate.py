@@ -121,6 +121,18 @@ def _is_asked(kinds: frozenset[str], asked: Asked) -> bool:
     return any(one <= kinds for one in asked)
 
 
+def is_asked_for(record: Record, format: Format, demand: Demand) -> bool:
+    """Whether every record of a sort is, by its kinds or its fields."""
+    asked = demand.kinds_from(format)
+    if asked is None or _is_asked(possible(_kinds(record)), asked):
+        return True
+    return _is_asked(frozenset(field.name for field in (*record.fields, *format.fields)), demand.fields)
+
+
+def _kinds(record: Record) -> frozenset[str]:
+    return record.kinds.union(*(also.kinds for also in record.also))
+
+
 class _Sorts:
     """The sorts of record of one format, on one platform. Each is resolved when its first record comes, for a stream
     holds few of all that there are (resolving every one took longer than most runs)."""
@@ -193,12 +205,10 @@ class _Sort:
         self.there: set[RawPath] = set()
         self.is_plain = all(is_plain(reading) for condition in record.when for reading in condition.readings)
         self._asked = gate.asked or frozenset()
-        self._kinds = record.kinds.union(*(also.kinds for also in record.also))
+        self._kinds = _kinds(record)
         may = _is_asked(possible(self._kinds | record.may), self._asked)
         self._is_asked = (
-            gate.asked is None
-            or _is_asked(possible(self._kinds), gate.asked)
-            or _is_asked(frozenset(field.name for field in (*record.fields, *format.fields)), gate.demand.fields)
+            is_asked_for(record, format, gate.demand)
             or (may and not record.may <= _DECIDABLE)
             # one of many elements may be
             or (bool(record.each) and (may or bool(gate.demand.apps) or tells_places(record, format)))

@@ -22,7 +22,7 @@ from chainrun.engine.formats.recognise import excludes
 
 from .decode import Decoder, Reader
 from .demand import Demand
-from .gate import HEAD, Gate, Verdict
+from .gate import HEAD, Gate, Verdict, is_asked_for
 from .resolve import recognition
 from .telling import Unsure, is_plain
 
@@ -137,7 +137,7 @@ class Sieve(Generic[Plan]):
         if self._is_dense or self._demand.kinds_from(format) is None:  # most records are needed whole
             head = body = Decoder((*known, format), self._wanted)
         else:
-            head, body = Decoder((*known, _head(format)), None), Decoder((format,), self._wanted)
+            head, body = Decoder((*known, _head(format, self._demand)), None), Decoder((format,), self._wanted)
         return _Mesh(at, format, rivals, guards, seen, head, self._plan(at, head, body))
 
 
@@ -261,10 +261,13 @@ def _recognised(format: Format, recognition: Recognition) -> Format:
     )
 
 
-def _head(format: Format) -> Format:
+def _head(format: Format, demand: Demand) -> Format:
     """Of a format what its gate reads."""
     records = tuple(
-        msgspec.structs.replace(record, each=(), also=(), fields=_heading(record.fields)) for record in format.records
+        msgspec.structs.replace(
+            record, each=(), also=(), fields=() if is_asked_for(record, format, demand) else _heading(record.fields)
+        )
+        for record in format.records
     )
     return msgspec.structs.replace(format, number=(), records=records, fields=_heading(format.fields))
 
