@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import IO, Any, Protocol
+from typing import IO
 
 from chainrun.engine.event import Event, Origin
 
@@ -22,42 +22,15 @@ from .inventory import Inventory
 from .kept import Kept
 from .lines import LONGEST, Line, Splitter
 from .normalise import LEFT
+from .normalising import Normalises
 from .order import LATE, Reorder
 from .source import Input, Reader, find_inputs, wait
 from .tally import Tally
+from .whose import is_told_by_others
 
 TOO_LONG = "line too long"
 STOP_CHECK = 0.5  # seconds: how often a silent pipe is left to see whether the run was asked to stop
 DRAINED = 5.0  # seconds: for how long pipes are read to their end when a run is to end
-
-
-class Refusal(Protocol):
-    """What a normaliser returns for a line that it cannot use."""
-
-    @property
-    def cause(self) -> str: ...
-
-
-class Normalises(Protocol):
-    """One line to its events; never raises. `normalise.Normaliser` is the one of the product.
-
-    A line is looked at first: one that is found to be of no interest (`LEFT`) has no events. Of others, events without
-    kinds and fields go no further than here: they tell what time it is, and how far off their host's clock.
-
-    ticks     whether records of no interest tell the time; set here
-    is_whole  whether every record is of interest
-    read      how many records there were, by format
-    """
-
-    ticks: bool
-    is_whole: bool
-
-    @property
-    def read(self) -> Counter[str]: ...
-
-    def look(self, line: bytes) -> Any: ...
-
-    def take(self, line: bytes, origin: Origin, looked: Any) -> list[Event] | Refusal: ...
 
 
 class Intake:
@@ -364,7 +337,7 @@ class Intake:
         tally.recorded += 1
         passing = []
         for event in result:
-            if not event.host and not _is_told_by_others(event):
+            if not event.host and not is_told_by_others(event):
                 event.host = self._default_host(input.name)
             if self.is_stream:
                 self.held.addresses.learn(event)
@@ -437,13 +410,3 @@ def _lines(splitter: Splitter, chunk: bytes | None) -> Iterator[Line]:
 
 def _only_tells_time(event: Event) -> bool:
     return not event.kinds and not event.fields
-
-
-def _is_told_by_others(event: Event) -> bool:
-    """Whether other records may tell whose it is: one of a container, or a network sensor's, which names no process."""
-    fields = event.fields
-    if "container.id" in fields:
-        return True
-    return "source.ip" in fields and not any(
-        field in fields for field in ("process.entity_id", "process.pid", "process.name", "process.executable")
-    )

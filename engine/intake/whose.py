@@ -111,3 +111,13 @@ def is_own(address: str) -> bool:
     except ValueError:
         return False
     return not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast)
+
+
+def is_told_by_others(event: Event) -> bool:
+    """Whether other records may tell whose it is: one of a container, or a network sensor's, which names no process."""
+    fields = event.fields
+    if "container.id" in fields:
+        return True
+    return "source.ip" in fields and not any(
+        field in fields for field in ("process.entity_id", "process.pid", "process.name", "process.executable")
+    )
