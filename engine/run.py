@@ -21,7 +21,7 @@ from .baseline import load_baseline
 from .chains import load_all
 from .checkpoint.stamp import Stamp
 from .engine import Engine
-from .event import Event
+from .event import Event, Origin
 from .formats import Format, FormatError, load_formats
 from .formats.spec import Fault
 from .intake.demand import EVERYTHING
@@ -30,6 +30,7 @@ from .intake.inventory import Inventory, InventoryError, load_inventory
 from .intake.normalise import Normaliser
 from .intake.source import Input
 from .intake.tally import Tally
+from .intake.tolerance import Tolerance
 from .report.alert import Alert
 from .report.funnel import Funnel, funnels
 from .report.phrase import FIELDS as SHOWN
@@ -52,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     telemetry_files format files of one's own, tried before the shipped ones
     max_state       bytes that partial matches may take, of all hosts together
     whole           events that can matter to no chain are taken too: the same, but slower
+    tolerance       how many bad lines are borne, before reading ends
     sieve           a line is looked at as one of the format that is expected, first; without it the same, but slower
     """
 
@@ -68,6 +70,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     telemetry_files: tuple[str, ...] = ()
     max_state: int | None = None
     whole: bool = False
+    tolerance: Tolerance = Tolerance()
     sieve: bool = True
 
 
@@ -90,6 +93,7 @@ class Run:
         on_progress: Callable[[int, int], None] | None = None,
         on_wait: Callable[[], None] | None = None,
         keep: Callable[[Stamp], Keeper] | None = None,
+        on_bad: Callable[[bytes | None, Origin, str], None] | None = None,
     ) -> None:
         options = options or Options()
         self._options = options
@@ -120,6 +124,8 @@ class Run:
             on_progress=on_progress,
             on_wait=self._settle,
             on_read=self._read,
+            tolerance=options.tolerance,
+            on_bad=on_bad,
         )
         self._raised: Counter[tuple[str, str]] = Counter()
         self._on_wait = on_wait
@@ -226,8 +232,8 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every input was read to its end."""
-        return not self.tally.errors
+        """Whether every input was read to its end, and no more lines were bad than was to be borne."""
+        return not self.tally.errors and not self.tally.is_intolerable
 
 
 def _settings(options: Options) -> dict[str, object]:

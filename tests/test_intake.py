@@ -127,7 +127,7 @@ def test_every_line_is_counted_and_no_content_stops_the_stream(file: Path) -> No
         b'{"t": 1}\n'
         b"{more nonsense\n" + b"x" * 2_000 + b"\n" + b'{"t": 3, "k": "write", "h": "a", "label": "c"}'
     )
-    bad: list[tuple[int, bytes, str]] = []
+    bad: list[tuple[int, bytes | None, str]] = []
     intake = small([file], longest=1_000, on_bad=lambda line, origin, cause: bad.append((origin.line, line, cause)))
     events = list(intake)
     tally = intake.tally
@@ -140,7 +140,7 @@ def test_every_line_is_counted_and_no_content_stops_the_stream(file: Path) -> No
         "line too long": (1, 9),
     }
     assert bad[0] == (4, b"[1]", "not an object")
-    assert bad[-1] == (9, b"", "line too long")
+    assert bad[-1] == (9, None, "line too long")
     assert tally.lines == tally.blank + tally.bad_lines + tally.recorded
     assert (tally.passed, tally.by_format, tally.by_kind) == (3, {"small": 3}, {"write": 3})
 

@@ -8,6 +8,7 @@ from ..baseline import BaselineError
 from ..chains import Library
 from ..checkpoint.file import StateError
 from ..checkpoint.stamp import Stamp
+from ..event import Origin
 from ..formats import FormatError
 from ..intake.inventory import InventoryError
 from ..report.escape import excerpt
@@ -27,6 +28,7 @@ def begin(
     sender: Rsyslog | None = None,
     on_wait: Callable[[], None] | None = None,
     keep: Callable[[Stamp], Keeper] | None = None,
+    on_bad: Callable[[bytes | None, Origin, str], None] | None = None,
 ) -> Run:
     """The run of these chains, ready to be iterated."""
     stdin = cast(IO[bytes], sender) if sender is not None else 0
@@ -40,6 +42,7 @@ def begin(
             on_progress=on_progress,
             on_wait=on_wait,
             keep=keep,
+            on_bad=on_bad,
         )
 
 

@@ -8,8 +8,9 @@ class Exit(IntEnum):
     FOUND = 1  # alerts under --fail-on-alert; faults of `check`, differences of `fmt --check`
     WRONG_CHAIN = 2
     USAGE = 3  # wrong flags or configuration
-    UNREADABLE = 4  # an input, or the output, failed
+    UNREADABLE = 4  # an input, or the output, failed; more was bad than --max-bad allows
     GAP = 5  # telemetry cannot show a chain, under --fail-on-gap
+    BAD_LINE = 6  # a line could not be used, under --strict
     INTERNAL = 70  # a fault of ours; sysexits.h calls it EX_SOFTWARE
     INTERRUPTED = 130
 

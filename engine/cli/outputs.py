@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 from ..intake.source import STANDARD_INPUT
 from ..report.escape import excerpt
@@ -25,6 +25,14 @@ def open_text(output: Path, *, append: bool = False) -> TextIO:
     """The file, emptied or to be added to."""
     try:
         return output.open("a" if append else "w", encoding="utf-8", newline="\n")
+    except (OSError, ValueError) as error:
+        raise unwritable(output, error) from error
+
+
+def open_appended(output: Path) -> IO[bytes]:
+    """The file, to be written on at its end; a new one is for its owner's eyes, since it holds what telemetry holds."""
+    try:
+        return os.fdopen(os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab")
     except (OSError, ValueError) as error:
         raise unwritable(output, error) from error
 

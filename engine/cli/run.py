@@ -31,6 +31,7 @@ from .arguments import (
     needs_events,
     split,
 )
+from .bad_lines import DeadLetterFile, DeadLetterOption, MaxBadOption, StrictOption, tolerance, verdict
 from .begin import begin
 from .chains import SetOption, SiteOption, TunedOption, load
 from .collector import relax
@@ -89,6 +90,9 @@ def command(
     max_state: MaxStateOption = None,
     state: StateOption = None,
     checkpoint_every: EveryOption = "10s",
+    dead_letter: DeadLetterOption = None,
+    max_bad: MaxBadOption = None,
+    strict: StrictOption = False,
     no_sieve: Annotated[
         bool,
         typer.Option("--no-sieve", help="Decode every line whole, as one of any format: the same, but slower."),
@@ -123,6 +127,7 @@ def command(
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
         max_state=size(max_state),
+        tolerance=tolerance(max_bad, strict, state),
         sieve=not no_sieve,
     )
     if ack is not None:
@@ -130,7 +135,9 @@ def command(
     sender = Rsyslog() if ack is not None else None
     service = Service(sender, library_now, quiet=quiet)
     bar = Bar(not quiet)
-    run = begin(library, inputs, options, bar.advance, sender, service.attend, keeping(state, checkpoint_every))
+    letters = DeadLetterFile(dead_letter)
+    keep = keeping(state, checkpoint_every)
+    run = begin(library, inputs, options, bar.advance, sender, service.attend, keep, letters.take)
     relax()
     for note in run.keeper.notes if run.keeper is not None else ():
         sys.stderr.write(f"warning: {escape(note)}\n")
@@ -142,7 +149,7 @@ def command(
         if written is not None:
             needs_spare(written, read)
     sink = open_sink(form, output, append=append or ack is not None, keeper=run.keeper)
-    with closing(sink), service.serving(run, log, sink) as interrupted, bar:
+    with letters.open(read), closing(sink), service.serving(run, log, sink) as interrupted, bar:
         for alert in run:
             bar.close()
             sink.write(alert)
@@ -151,8 +158,11 @@ def command(
     else:
         for problem in run.tally.errors:
             sys.stderr.write(f"error: {excerpt(problem, 300)}\n")
+    too_bad = verdict(run.tally, strict, max_bad)
     if interrupted:
         return Exit.INTERRUPTED
+    if too_bad is not None:
+        return too_bad
     if not run.is_complete:
         return Exit.UNREADABLE
     return Exit.FOUND if fail_on_alert and run.alerts else Exit.OK

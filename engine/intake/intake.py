@@ -10,6 +10,7 @@ raises here; what was odd is in the `tally`. Called by the engine's run.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import IO
 
@@ -26,6 +27,7 @@ from .normalising import Normalises
 from .order import LATE, Reorder
 from .source import Input, Reader, find_inputs, wait
 from .tally import Tally
+from .tolerance import Intolerable, Tolerance
 from .whose import is_told_by_others
 
 TOO_LONG = "line too long"
@@ -47,7 +49,8 @@ class Intake:
     on_progress called with the bytes read and the bytes there are (0 where a pipe makes that unknown)
     on_wait     called before a stream is waited for, again and again: all that came of what was read has been taken
     on_read     called with the input, the bytes that were read of a stream, and when, before anything comes of them
-    on_bad      called with every line that cannot be used (b"" where it was too long to be held), and the cause
+    tolerance   how many bad lines are borne; with one more reading ends, and what has been read is finished
+    on_bad      called with every line that cannot be used (None where it was too long to be held), and the cause
     """
 
     def __init__(
@@ -67,7 +70,8 @@ class Intake:
         on_progress: Callable[[int, int], None] | None = None,
         on_wait: Callable[[], None] | None = None,
         on_read: Callable[[Input, bytes, int | None], None] | None = None,
-        on_bad: Callable[[bytes, Origin, str], None] | None = None,
+        tolerance: Tolerance | None = None,
+        on_bad: Callable[[bytes | None, Origin, str], None] | None = None,
     ) -> None:
         self.inputs, errors = find_inputs(inputs, stdin)
         self.is_stream = stream or any(i.is_pipe for i in self.inputs)
@@ -89,6 +93,7 @@ class Intake:
         self._on_progress = on_progress
         self._on_wait = on_wait
         self._on_read = on_read
+        self._tolerance = tolerance or Tolerance()
         self._on_bad = on_bad
         self._again: Iterator[tuple[int, bytes, int | None]] = iter(())
         self._stopped = False
@@ -154,19 +159,8 @@ class Intake:
     def _whole(self) -> Iterator[Event]:
         """The events of files, read to the end, then corrected and sorted."""
         kept = Kept()
-        for input in self.inputs:
-            if self._stopped:
-                break
-            reader = self._open(input)
-            splitter = Splitter(self._longest)
-            while not self._stopped and (chunk := self._read(reader)) != b"":
-                for line in splitter.feed(chunk) if chunk else ():
-                    if events := self._normalise(line, input):
-                        kept.add(events)
-            if not self._stopped:  # else the last line is only the part of one that was read
-                for line in splitter.end():
-                    kept.add(self._normalise(line, input))
-            self._close(reader)
+        with suppress(Intolerable):
+            self._read_all(kept)
         if self.is_laid_aside:  # a part of the files says nothing of the whole
             return iter(())
         if kept.any_homeless:
@@ -186,6 +180,23 @@ class Intake:
                 event.host = self._host_of(event)
         correct_all(self.held.clock, events)
 
+    def _read_all(self, kept: Kept) -> None:
+        for input in self.inputs:
+            if self._stopped:
+                break
+            reader = self._open(input)
+            splitter = Splitter(self._longest)
+            try:
+                while not self._stopped and (chunk := self._read(reader)) != b"":
+                    for line in splitter.feed(chunk) if chunk else ():
+                        kept.add(self._normalise(line, input))
+                if not self._stopped:  # else the last line is only the part of one that was read
+                    for line in splitter.end():
+                        kept.add(self._normalise(line, input))
+            finally:
+                self._close(reader)
+        self._judge()
+
     # -- pipes ----------------------------------------
 
     def _as_it_comes(self) -> Iterator[Event]:
@@ -197,14 +208,18 @@ class Intake:
             taken = self._take(readers, reorder)
             if taken is not None:
                 rank, chunk, arrived = taken
-                for line in _lines(self.held.splitters[rank], chunk):
-                    # Each line on its own: two events of one chunk may be the first two of their alert.
-                    yield from self._advance(line, readers[rank].input, arrived, hold, reorder)
+                try:
+                    for line in _lines(self.held.splitters[rank], chunk):
+                        # Each line on its own: two events of one chunk may be the first two of their alert.
+                        yield from self._advance(line, readers[rank].input, arrived, hold, reorder)
+                except Intolerable:
+                    break
                 if chunk == b"":
                     self._close(readers.pop(rank))
                     reorder.end(rank)
             if readers:
                 yield from reorder.release()
+        self._judge()
         for rank, reader in readers.items():
             self._close(reader)
             if not self.is_laid_aside:
@@ -332,7 +347,10 @@ class Intake:
             cause = TOO_LONG if result is None else result.cause
             tally.count_bad(cause, origin)
             if self._on_bad is not None:
-                self._on_bad(text or b"", origin, cause)
+                self._on_bad(text, origin, cause)
+            if not self._tolerance.bears(tally.bad_lines, tally.lines):
+                tally.is_intolerable = True
+                raise Intolerable
             return []
         tally.recorded += 1
         passing = []
@@ -349,6 +367,12 @@ class Intake:
         if all(event.unasked for event in passing):
             tally.silent += 1
         return result if self.is_stream else passing  # on a pipe, `Hold` measures
+
+    def _judge(self) -> None:
+        """Once all has been read: whether too many of the lines were bad."""
+        tally = self.tally
+        if tally.last_bad is not None and not self._tolerance.bears(tally.bad_lines, tally.lines, at_end=True):
+            tally.is_intolerable = True
 
     def _host_of(self, event: Event) -> str:
         """The host of a record that names none."""

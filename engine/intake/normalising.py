@@ -1,4 +1,4 @@
-"""Normalising: what `intake` asks of whoever makes events of lines. `normalise.Normaliser` is the one of the product."""
+"""Normalising: what `intake` asks of whoever makes events of lines, as `normalise.Normaliser` does."""
 
 from collections import Counter
 from typing import Any, Protocol

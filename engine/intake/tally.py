@@ -40,6 +40,8 @@ class Tally:
     unmeasured  events by host whose time may be local time, because nothing measured it
     offsets     what was measured: microseconds from record time to true time, by host
     errors      inputs that could not be read, or not to their end
+    last_bad    the last line that could not be used, and why
+    is_intolerable  more lines were bad than the run was to bear; after the last of them nothing was read
     """
 
     def __init__(self) -> None:
@@ -50,6 +52,8 @@ class Tally:
         self.recorded = 0
         self.silent = 0
         self.bad: dict[str, Bad] = {}
+        self.last_bad: tuple[Origin, str] | None = None
+        self.is_intolerable = False
         self.passed = 0
         self.by_format: Counter[str] = Counter()
         self.by_kind: Counter[str] = Counter()
@@ -71,6 +75,7 @@ class Tally:
         if bad is None:
             bad = self.bad[cause] = Bad(origin)
         bad.count += 1
+        self.last_bad = origin, cause
 
     def count_passed(self, event: Event) -> None:
         self.passed += 1
