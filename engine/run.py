@@ -32,6 +32,7 @@ from .intake.source import Input
 from .intake.tally import Tally
 from .intake.tolerance import Tolerance
 from .report.alert import Alert
+from .report.balance import Balance, group_balances, line_balance
 from .report.funnel import Funnel, funnels
 from .report.phrase import FIELDS as SHOWN
 from .restart import Keeper, stamp
@@ -229,6 +230,11 @@ class Run:
         for (host, _), count in self.engine.pressure.given_up.items():
             found[host] += count
         return found
+
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        """What became of the lines, and of each chain's groups; they are even once the run has ended."""
+        return line_balance(self.tally), *group_balances(self.engine)
 
     @property
     def is_complete(self) -> bool:

@@ -93,6 +93,7 @@ class Running:
         self.forget = Timer(max(self.identities.open_for // SWEEPS, 1))
         self.open: dict[Place, _Open] = {}
         self.closing: deque[tuple[int, Place]] = deque()
+        self.at_once = 0  # completions that waited for nothing
 
     def _identities(self) -> Identities:
         chain = self.automaton.chain
@@ -147,6 +148,7 @@ class Running:
     def feed(self, event: Event, readings: Readings) -> Iterable[Raised]:
         """The alerts that this event brings, being this for the chain's steps."""
         completions = self.matcher.feed(event, readings)
+        self.at_once += len(completions)
         return self._take(event.time, completions) if completions else ()
 
     def _take(self, at: int, completions: list[Completion]) -> Iterator[Raised]:

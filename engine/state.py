@@ -26,13 +26,13 @@ def holders(engine: Engine) -> Iterator[Holder]:
     yield engine.entities.hosts, ("tenures",)
     yield engine.novelty, ("learnt",)
     for running in engine.running:
-        yield running, ("sweep", "forget", "open", "closing", "suppressed")
+        yield running, ("sweep", "forget", "open", "closing", "suppressed", "at_once")
         yield running.identities, ("until", "later")
         matcher = running.matcher
         yield matcher, ("newest", "suppressed")
         yield matcher.progress, ("steps",)
-        yield matcher.store, ("groups", "indices")
-        yield matcher.deadlines, ("queue", "count")
+        yield matcher.store, ("groups", "indices", "created", "expired", "evicted")
+        yield matcher.deadlines, ("queue", "count", "begun", "completed", "killed", "evicted")
         for test in matcher.tests.values():
             yield test, ("excepted", "unknown")
         for watch in matcher.watches:

@@ -1,9 +1,14 @@
 """What all tests share: where real telemetry lies, and `--accept` for goldens."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from chainrun.engine.intake.intake import Intake
+from chainrun.engine.report.balance import line_balance, uneven
+from chainrun.engine.run import Run
 from hypothesis import settings
 
 # The same examples in every run: a property that fails, fails for everybody. HYPOTHESIS_PROFILE=default looks further.
@@ -29,3 +34,22 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real telemetry beside the project (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_lost() -> Iterator[None]:
+    """Every run of every test that comes to its end accounts for each line and each partial match."""
+    run, intake = Run.__iter__, Intake.__iter__
+
+    def counted_run(self: Run) -> Iterator[Any]:
+        yield from run(self)
+        assert not uneven(self.balances)
+
+    def counted_intake(self: Intake) -> Iterator[Any]:
+        yield from intake(self)
+        assert not uneven([line_balance(self.tally)])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "__iter__", counted_run)
+        patch.setattr(Intake, "__iter__", counted_intake)
+        yield

@@ -93,7 +93,7 @@ def test_a_record_that_was_sent_again_is_known(here: Path) -> None:
     once = piped(EVENTS, "t.chain", "-", "--state", "s")
     again = piped(EVENTS, "t.chain", "-", "--state", "s")
     assert len(ids(once[1])) == 1 and again[1] == ""
-    assert "merged   2 exact duplicates" in again[2]
+    assert "2 used, 2 duplicate" in again[2]
 
 
 def test_a_line_that_a_pipe_broke_off_in_is_one_bad_line(here: Path) -> None:

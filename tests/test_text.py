@@ -374,7 +374,7 @@ def test_durations(micros: int, said: str, words: str | None) -> None:
 def tally() -> Tally:
     told = Tally()
     told.inputs, told.bytes, told.lines, told.recorded, told.blank, told.silent = 2, 4_300_000, 1200, 1150, 40, 150
-    told.passed = 1000
+    told.passed, told.further, told.again = 1000, 5, 2
     told.by_format.update({"sysmon": 900, "zeek": 100})
     told.by_kind.update({"spawn": 10, "event": 1000, "write": 90})
     told.duplicates, told.merged, told.late = 3, 4, 1
@@ -389,7 +389,7 @@ FUNNEL = Funnel(
     analytic="AN1",
     chain="main",
     exceptions=(Excepted("managed", "it-team", 2), Excepted("lab", None, 0, 5), Excepted("both", None, 1, 1)),
-    open=3,
+    groups={"completed": 2, "expired": 4, "killed": 0, "open": 3},
     waiting=1,
     steps=(
         StepCount(1, "open", Role.REQUIRED, 50, 50),
@@ -406,14 +406,15 @@ FUNNEL = Funnel(
 def test_the_summary_leaves_nothing_out_that_was_left_out() -> None:
     assert to_summary(tally(), [FUNNEL]) == (
         "read     1,200 lines of 2 inputs (4.1 MB)\n"
-        "events   1,000; 150 lines of no interest, 40 blank\n"
+        "lines    5 more records in them; 997 used, 1 late, 150 filtered, 3 duplicate, 4 merged, 40 blank, 10 bad\n"
+        "events   1,000\n"
         "formats  sysmon 900, zeek 100\n"
         "kinds    write 90, spawn 10\n"
-        "merged   3 exact duplicates, 4 second records of one occurrence\n"
         "late     1 event came out of order beyond the lateness (--lateness)\n"
         "bad      10 lines: not JSON, the first at a\\x1b.jsonl:7\n"
         "clock    the clock of win-1, win-2 could not be measured: 11 events may be in local time\n"
         "input    b.gz is damaged\n"
+        "groups   9 of partial matches: 2 completed, 4 expired, 3 open\n"
         "\n"
         "AN1/main  0 alerts, 1 open at the end, before its deadline passed, 2 excepted as “managed” (it-team), "
         "5 events of a step excepted as “lab”, 1 and 1 event of a step excepted as “both”\n"

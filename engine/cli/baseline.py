@@ -21,6 +21,7 @@ from ..report.escape import excerpt
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
 from ..run import Options, Run
+from .accounts import audit
 from .arguments import (
     HostOption,
     InventoryOption,
@@ -101,6 +102,8 @@ def command(
         sys.stderr.write(f"error: {excerpt(problem, 300)}\n")
     if not quiet:
         sys.stderr.write(to_summary(run.tally, (), Paint(is_wanted(sys.stderr))))
+    if (lost := audit(run.balances)) is not None:
+        return lost
     if baseline is None:
         if run.tally.errors:
             return Exit.UNREADABLE

@@ -14,6 +14,7 @@ import typer
 
 from ..report.escape import escape_json, excerpt
 from ..report.paint import Paint, is_wanted
+from .accounts import audit
 from .arguments import HostOption, InventoryOption, TelemetryFileOption, TelemetryOption, WordsArgument
 from .chains import SetOption, SiteOption
 from .exits import Exit
@@ -83,6 +84,8 @@ def command(
         write(output, text.encode())
     for problem in run.tally.errors:
         sys.stderr.write(f"error: {excerpt(problem, 300)}\n")
+    if (lost := audit(run.balances)) is not None:
+        return lost
     if run.tally.errors:
         return Exit.UNREADABLE
     return Exit.GAP if fail_on_gap and gaps(found) else Exit.OK

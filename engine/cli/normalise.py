@@ -10,10 +10,12 @@ import typer
 
 from ..intake.intake import Intake
 from ..intake.normalise import Normaliser
+from ..report.balance import line_balance
 from ..report.canonical import to_line
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
 from ..run import choose_formats, open_inventory
+from .accounts import audit
 from .arguments import (
     HostOption,
     InventoryOption,
@@ -51,6 +53,8 @@ def command(
                 out.flush()
     if not quiet:
         sys.stderr.write(to_summary(intake.tally, (), Paint(is_wanted(sys.stderr))))
+    if (lost := audit([line_balance(intake.tally)])) is not None:
+        return lost
     if interrupted:
         return Exit.INTERRUPTED
     return Exit.UNREADABLE if intake.tally.errors else Exit.OK

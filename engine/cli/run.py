@@ -16,6 +16,7 @@ from ..report.escape import escape, excerpt
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
 from ..run import Options
+from .accounts import StatsOption, audit, write_stats
 from .ack import Ack, Rsyslog, needs_channel
 from .arguments import (
     HostOption,
@@ -37,6 +38,7 @@ from .chains import SetOption, SiteOption, TunedOption, load
 from .collector import relax
 from .exits import Exit
 from .log import begin_log
+from .metrics import MetricsFileOption, MetricsOption, measured
 from .outputs import needs_spare
 from .progress import Bar
 from .service import Service
@@ -93,6 +95,9 @@ def command(
     dead_letter: DeadLetterOption = None,
     max_bad: MaxBadOption = None,
     strict: StrictOption = False,
+    stats: StatsOption = None,
+    metrics_file: MetricsFileOption = None,
+    metrics: MetricsOption = None,
     no_sieve: Annotated[
         bool,
         typer.Option("--no-sieve", help="Decode every line whole, as one of any format: the same, but slower."),
@@ -145,11 +150,17 @@ def command(
         *run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), *(baseline or ()), inventory,
         site or nearest_site(Path.cwd()), *library.words,
     ]  # fmt: skip
-    for written in (output, log_file):
+    for written in (output, log_file, stats, metrics_file):
         if written is not None:
             needs_spare(written, read)
     sink = open_sink(form, output, append=append or ack is not None, keeper=run.keeper)
-    with letters.open(read), closing(sink), service.serving(run, log, sink) as interrupted, bar:
+    with (
+        letters.open(read),
+        closing(sink),
+        service.serving(run, log, sink) as interrupted,
+        bar,
+        measured(run, metrics_file, metrics),
+    ):
         for alert in run:
             bar.close()
             sink.write(alert)
@@ -158,7 +169,10 @@ def command(
     else:
         for problem in run.tally.errors:
             sys.stderr.write(f"error: {excerpt(problem, 300)}\n")
-    too_bad = verdict(run.tally, strict, max_bad)
+    write_stats(run, stats)
+    lost, too_bad = audit(run.balances), verdict(run.tally, strict, max_bad)
+    if lost is not None:
+        return lost
     if interrupted:
         return Exit.INTERRUPTED
     if too_bad is not None:

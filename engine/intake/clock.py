@@ -8,7 +8,8 @@ measurements, `Hold` keeps a pipe's events back until there is one. Called by `i
 
 from bisect import bisect_left
 from collections import Counter, OrderedDict, defaultdict
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain, islice
 
 from chainrun.engine.event import Event
 
@@ -162,6 +163,10 @@ class Hold:
     def end(self) -> list[Event]:
         """The events that wait when all inputs have ended, in the order in which their hosts came."""
         return [event for key in list(self._waiting) for event in self._release(key)]
+
+    def events(self) -> Iterator[Event]:
+        """The events that wait."""
+        return chain.from_iterable(self._waiting.values())
 
     def _wait(self, key: tuple[str, str], event: Event) -> None:
         events = self._waiting.setdefault(key, [])

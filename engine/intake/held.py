@@ -7,6 +7,7 @@ by `intake`, which moves events through it; taken and put back by `engine.state`
 from collections.abc import Iterator, Sequence
 
 import msgspec
+from chainrun.engine.event import Event
 
 from .clock import Clock, Hold
 from .inventory import Inventory
@@ -67,6 +68,11 @@ class Held:
         )  # fmt: skip
         yield self.addresses, ("tenures",)
 
+    def waiting(self) -> int:
+        """How many events wait here, of those that are asked for."""
+        rooms = (self.hold, self.reorder, self.occurrences, self.seconds)
+        return sum(is_asked(event) for room in rooms for event in room.events())
+
     def resume(self, inputs: Sequence[Input]) -> None:
         """Made ready to go on with these inputs, once its state has been put back. Some may have ended before, and some
         may have been added behind those that there were."""
@@ -81,3 +87,8 @@ class Held:
         """An input is read from its beginning."""
         self.places[input.rank] = Place()
         self.splitters[input.rank] = Splitter(self._longest)
+
+
+def is_asked(event: Event) -> bool:
+    """Whether an event is more than word of a process, a place or the time."""
+    return not event.unasked and bool(event.kinds or event.fields)

@@ -18,13 +18,13 @@ from chainrun.engine.event import Event, Origin
 
 from .ahead import FUTURE, borne_out
 from .clock import UNMEASURED, Hold, correct_all
-from .held import Held, Place
+from .held import Held, Place, is_asked
 from .inventory import Inventory
 from .kept import Kept
 from .lines import LONGEST, Line, Splitter
 from .normalise import LEFT
 from .normalising import Normalises
-from .order import LATE, Reorder
+from .order import Reorder
 from .source import Input, Reader, find_inputs, wait
 from .tally import Tally
 from .tolerance import Intolerable, Tolerance
@@ -151,6 +151,8 @@ class Intake:
             merged = self._merged(ordered)
             yield from self._finish(self._settled(merged) if self._waits else merged)
         finally:
+            if self.is_laid_aside and self.is_stream:
+                self.tally.waiting = self.held.waiting()
             self.tally.by_format = self.read
             self.tally.offsets = self.held.clock.offsets()
 
@@ -162,6 +164,7 @@ class Intake:
         with suppress(Intolerable):
             self._read_all(kept)
         if self.is_laid_aside:  # a part of the files says nothing of the whole
+            self.tally.waiting = sum(is_asked(event) for events in kept.runs() for event in events)
             return iter(())
         if kept.any_homeless:
             # whose address it was is a question of time: hosts' clocks are set right before flows are given to them
@@ -364,7 +367,10 @@ class Intake:
                 self.held.clock.learn(event)
             if not _only_tells_time(event):
                 passing.append(event)
-        if all(event.unasked for event in passing):
+        asked = sum(not event.unasked for event in passing)
+        if asked:
+            tally.further += asked - 1
+        else:
             tally.silent += 1
         return result if self.is_stream else passing  # on a pipe, `Hold` measures
 
@@ -414,8 +420,6 @@ class Intake:
             names.apply(event)
             event.order = tally.passed
             tally.count_passed(event)
-            if LATE in event.flags:
-                tally.late += 1
             if FUTURE in event.flags:
                 tally.future[event.host] += 1
             if event.doubted:

@@ -11,6 +11,7 @@ record of a connection is dropped.
 """
 
 from collections import deque
+from collections.abc import Iterator
 
 from chainrun.engine.event import Event
 
@@ -65,6 +66,10 @@ class Occurrences:
     def end(self) -> list[Event]:
         """The events that still wait."""
         return self._release(None)
+
+    def events(self) -> Iterator[Event]:
+        """The events that wait."""
+        return (event for event in self._queue if event not in self._gone)
 
     def _join(self, held: _Held, event: Event, keys: list[_Key]) -> list[Event]:
         """One more record of an occurrence."""

@@ -206,6 +206,10 @@ class Reorder:
                 heappush(self._heap, entry)
         self._idle.discard(rank)
 
+    def events(self) -> Iterator[Event]:
+        """The events that wait."""
+        return (entry[3] for entries in (self._heap, *self._waiting.values()) for entry in entries)
+
     def set_idle(self, rank: int, idle: bool) -> None:
         """An idle input does not hold back the others until it speaks again."""
         if idle and rank in self._paces:

@@ -7,6 +7,7 @@ wait.
 """
 
 from collections import deque
+from collections.abc import Iterator
 
 from ..event import Event
 
@@ -40,6 +41,10 @@ class WholeSeconds:
     def end(self) -> list[Event]:
         """The events that still wait."""
         return self._release(None)
+
+    def events(self) -> Iterator[Event]:
+        """The events that wait."""
+        return iter(dict.fromkeys(self._queue))  # one that was moved stands there twice
 
     def _release(self, until: int | None) -> list[Event]:
         queue, gone = self._queue, self._gone

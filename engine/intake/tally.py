@@ -1,13 +1,15 @@
 """The tally: what became of every line and event of a run, in numbers.
 
 Kept by `intake`, shown by `report.summary`. Every line is one of blank, bad and recorded; every event that a record
-yields is passed on, a duplicate, or merged into another.
+yields is passed on, a duplicate, merged into another, or outside the time that was asked for: `report.balance` adds up.
 """
 
 from collections import Counter
 
 from chainrun.engine.event import Event, Origin
 
+from .occurrence import AGAIN
+from .order import LATE
 from .source import InputError
 
 
@@ -30,11 +32,15 @@ class Tally:
     inputs      inputs that were opened
     lines       all lines; blank, bad (by cause) and recorded ones add up to it
     silent      recorded lines that are no event of interest
+    further     events of recorded lines beyond the first of each
     passed      events passed on; by_kind counts these
     by_format   records, whether anybody asked for them or not
     duplicates  events whose record had been seen byte for byte
-    merged      events that were a second record of an occurrence (a pipe's repeated starts are passed on as well)
-    late        events passed on that were older than what had been passed on before of their host
+    merged      events that were a second record of an occurrence
+    again       those of them that were passed on as well: a pipe's repeated starts
+    late        other events passed on that were older than what had been passed on before of their host
+    waiting     events that wait to be put in order when the run is laid aside
+    outside     events before or after the time that was asked for
     future      events by host that were far ahead of all others, and that were taken for ones of now
     alone       events by host that were far ahead at the very end: nobody else's time went by them
     unmeasured  events by host whose time may be local time, because nothing measured it
@@ -51,6 +57,7 @@ class Tally:
         self.blank = 0
         self.recorded = 0
         self.silent = 0
+        self.further = 0
         self.bad: dict[str, Bad] = {}
         self.last_bad: tuple[Origin, str] | None = None
         self.is_intolerable = False
@@ -59,7 +66,10 @@ class Tally:
         self.by_kind: Counter[str] = Counter()
         self.duplicates = 0
         self.merged = 0
+        self.again = 0
         self.late = 0
+        self.waiting = 0
+        self.outside = 0
         self.future: Counter[str] = Counter()
         self.alone: Counter[str] = Counter()
         self.unmeasured: Counter[str] = Counter()
@@ -81,6 +91,10 @@ class Tally:
         self.passed += 1
         for kind in event.kinds:
             self.by_kind[kind] += 1
+        if event.kinds == AGAIN:
+            self.again += 1
+        elif LATE in event.flags:
+            self.late += 1
 
     def __repr__(self) -> str:
         bad = {cause: bad.count for cause, bad in self.bad.items()}

@@ -22,9 +22,13 @@ Index = dict[Scope, dict[Key, dict[Key, Held]]]  # by joined values, then by liv
 
 
 class Store:
-    """The groups of one automaton's states."""
+    """The groups of one automaton's states. `created`, `expired`, `evicted`: how many there have been, and
+    have gone again, when their window had passed or for lack of room."""
 
     def __init__(self, states: Sequence[State], window: int | None = None) -> None:
+        self.created = 0
+        self.expired = 0
+        self.evicted = 0
         self.window = window if window is not None else FOREVER
         self.budget: Budget | None = None
         self.groups: list[Table] = [{} for _ in states]
@@ -77,6 +81,8 @@ class Store:
         if groups is None:
             groups = table[scope] = {}
         held = groups.get(key)
+        if held is None:
+            self.created += 1
         if isinstance(held, Group):
             held.append(node)
         elif held is None and self._may_stand_alone(number):
@@ -108,6 +114,7 @@ class Store:
             for scope, groups in table.items():
                 dead = [key for key, held in groups.items() if held.expire(horizon)]
                 count += len(dead)
+                self.expired += len(dead)
                 for key in dead:
                     self._remove(number, scope, key)
                 if not groups:
@@ -131,6 +138,7 @@ class Store:
         """Nothing is left to do for what was given up."""
 
     def _give_up(self, number: int, scope: Scope, key: Key) -> None:
+        self.evicted += 1
         self._remove(number, scope, key)
         if not self.groups[number][scope]:
             del self.groups[number][scope]

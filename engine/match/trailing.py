@@ -43,9 +43,14 @@ class Waiting:
 
 
 class Deadlines:
-    """The matches that wait, in one queue."""
+    """The matches that wait, in one queue. `begun`: how many ever did; those that no longer do were `completed` by
+    their last deadline, or `killed` by what must not happen, or `evicted` for lack of room."""
 
     def __init__(self, window: int | None) -> None:
+        self.begun = 0
+        self.completed = 0
+        self.killed = 0
+        self.evicted = 0
         self.window = window
         self.watches: dict[int, list[tuple[Watch, tuple[int, ...], int | None]]] = {}
         self.budget: Budget | None = None
@@ -99,6 +104,7 @@ class Deadlines:
         # what ends the match ends it up to the very end
         asked += [(last, i) for i, (watch, _, _) in enumerate(watches) if watch.certain]
         waiting.asked = sorted((a for a in asked if asked_until is None or a[0] > asked_until), reverse=True)
+        self.begun += 1
         self._push(waiting)
 
     def _push(self, waiting: Waiting) -> None:
@@ -118,10 +124,11 @@ class Deadlines:
                 waiting = heappop(self.queue)[2]
                 _, i = waiting.asked.pop()
                 if self._happened(waiting, i):
-                    continue
-                if waiting.asked:
+                    self.killed += 1
+                elif waiting.asked:
                     self._push(waiting)
                 else:
+                    self.completed += 1
                     complete.append(waiting)
             if complete:
                 yield at, complete
@@ -143,6 +150,7 @@ class Deadlines:
 
     def settle(self) -> None:
         """Let go of what was given up."""
+        self.evicted += len(self._given_up)
         self.queue = [entry for entry in self.queue if entry[1] not in self._given_up]
         heapify(self.queue)
         self._given_up = set()

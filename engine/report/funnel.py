@@ -15,6 +15,7 @@ from chainrun.dsl.model import Chain, Element, Step
 from ..engine import Engine
 from ..match.matcher import Matcher
 from ..match.progress import Stop
+from .balance import group_balances
 from .roles import Role, roles
 
 MANY = 1 << 30  # more events than any step asks for
@@ -87,7 +88,7 @@ class Funnel(msgspec.Struct, frozen=True, kw_only=True):
 
     later       completions that belonged to an alert already raised
     exceptions  those that kept anything away
-    open        the partial matches still kept at the end
+    groups      what became of the groups of partial matches that there were (`balance`)
     waiting     the matches among them that only wait for their deadline
     stuck       the steps at which it stood still: none where events were found for all
     blind       the steps without which it cannot be shown, and that no format read can show
@@ -98,7 +99,7 @@ class Funnel(msgspec.Struct, frozen=True, kw_only=True):
     alerts: int = 0
     later: int = 0
     exceptions: tuple[Excepted, ...] = ()
-    open: int = 0
+    groups: dict[str, int] = {}
     waiting: int = 0
     steps: tuple[StepCount, ...] = ()
     stuck: tuple[int, ...] = ()
@@ -117,7 +118,7 @@ def funnels(
     the events came from, where that is known."""
     found = []
     sees = None if formats is None else [engine.sources.sees.get(name) for name in formats]
-    for running in engine.running:
+    for running, balance in zip(engine.running, group_balances(engine), strict=True):
         automaton, matcher = running.automaton, running.matcher
         chain, of = automaton.chain, roles(automaton.chain)
         steps = tuple(_count(step, of[step.number], matcher) for step in automaton.steps)
@@ -128,7 +129,7 @@ def funnels(
                 alerts=alerts.get((automaton.analytic, chain.name), 0),
                 later=running.identities.later,
                 exceptions=tuple(_exceptions(chain, matcher)),
-                open=matcher.open_groups,
+                groups=balance.became,
                 waiting=len(matcher.deadlines),
                 steps=steps,
                 stuck=standstill(chain, steps),

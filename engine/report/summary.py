@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..intake.tally import Tally
+from .balance import line_balance
 from .escape import escape, excerpt
 from .funnel import Cause, Excepted, Funnel, StepCount
 from .paint import Paint
@@ -43,7 +44,7 @@ def to_summary(
 ) -> str:
     """The summary as lines of text, each ended. `given_up`: host -> its partial matches that there was no room for."""
     paint = paint or Paint(False)
-    rows = list(_rows(tally))
+    rows = [*_rows(tally), *_groups(funnels)]
     if given_up:
         count = _count(sum(given_up.values()), "partial match", "partial matches")
         rows.append(("state", f"{count} of {_names(given_up)} given up (--max-state)", ("yellow",)))
@@ -61,23 +62,16 @@ def _rows(tally: Tally) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """(label, text, styles of the label)"""
     plain, warn = ("dim",), ("yellow",)
     yield "read", f"{_count(tally.lines, 'line')} of {_count(tally.inputs, 'input')} ({_bytes(tally.bytes)})", plain
-    silent = f"{_count(tally.silent, 'line')} of no interest" if tally.silent else ""
-    others = [text for text in (silent, f"{tally.blank:,} blank" if tally.blank else "") if text]
-    yield "events", f"{tally.passed:,}" + (f"; {', '.join(others)}" if others else ""), plain
+    balance = line_balance(tally)
+    if tally.further or balance.became["used"] != tally.lines:
+        further = f"{_count(tally.further, 'more record')} in them; " if tally.further else ""
+        ends = ", ".join(f"{n:,} {end}" for end, n in balance.became.items() if n)
+        yield "lines", f"{further}{ends or 'none'}", plain
+    yield "events", f"{tally.passed:,}", plain
     if tally.by_format:
         yield "formats", _listed(tally.by_format), plain
     if tally.by_kind:
         yield "kinds", _listed(Counter({k: n for k, n in tally.by_kind.items() if k != "event"})) or "none", plain
-    repeated = [
-        f"{n:,} {what}"
-        for n, what in (
-            (tally.duplicates, "exact duplicates"),
-            (tally.merged, "second records of one occurrence"),
-        )
-        if n
-    ]
-    if repeated:
-        yield "merged", ", ".join(repeated), plain
     if tally.late:
         yield "late", f"{_count(tally.late, 'event')} came out of order beyond the lateness (--lateness)", warn
     if tally.future:
@@ -93,6 +87,16 @@ def _rows(tally: Tally) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield "clock", f"{hosts}: {_count(sum(tally.unmeasured.values()), 'event')} may be in local time", warn
     for error in tally.errors:
         yield "input", f"{excerpt(error.input, _NAME)} {escape(error.message)}", ("bold", "red")
+
+
+def _groups(funnels: Sequence[Funnel]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """What became of the partial matches of all chains."""
+    became: Counter[str] = Counter()
+    for funnel in funnels:
+        became.update(funnel.groups)
+    if became.total():
+        ends = ", ".join(f"{n:,} {end}" for end, n in became.items() if n)
+        yield "groups", f"{became.total():,} of partial matches: {ends}", ("dim",)
 
 
 def _funnel(funnel: Funnel, paint: Paint) -> Iterator[str]:
