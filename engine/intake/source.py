@@ -1,6 +1,7 @@
 """Inputs: what the user named, as readable streams of uncompressed bytes.
 
-Files, folders, globs and standard input become `Input`s in a settled order; a `Reader` gives their bytes, gzip undone.
+Files, folders, globs and standard input become `Input`s in a settled order; a `Reader` gives their bytes, archives
+undone.
 What cannot be read, or ends too early, is an `InputError`: a value, shown at the end, while the run goes on with the
 rest. Not here: lines (`lines`) and their meaning (`normalise`). Called by `intake`.
 """
@@ -10,31 +11,27 @@ import io
 import os
 import select
 import stat
-import zlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 import msgspec
 
-STANDARD_INPUT = "-"
-READ = 1 << 20
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".log")
-GZIP = b"\x1f\x8b"
+from .archive import KINDS, READ, Archive, find_kind
 
-# Beginnings of files that hold no lines of UTF-8, and what to do about them. A decompressor for another archive takes
-# the place of its row here and sits beside `_Gunzip`.
+STANDARD_INPUT = "-"
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".log")
+PACKED = (".gz", ".bz2", ".xz", ".zst")
+
+# Beginnings of files that hold no lines of UTF-8, and what to do about them.
 FOREIGN: tuple[tuple[bytes, str], ...] = (
-    (b"BZh", "is a bzip2 archive, which is not read yet; try: bzcat {name} | chainrun ... -"),
-    (b"\x28\xb5\x2f\xfd", "is a zstd archive, which is not read yet; try: zstdcat {name} | chainrun ... -"),
-    (b"\xfd7zXZ\x00", "is an xz archive, which is not read yet; try: xzcat {name} | chainrun ... -"),
     (b"PK\x03\x04", "is a zip archive; unpack it first"),
     (b"ElfFile\x00", "is a binary Windows event log; convert it first: evtx_dump -o jsonl {name}"),
     (b"\xff\xfe", "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8 {name}"),
     (b"\xfe\xff", "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8 {name}"),
 )
-_HEAD = max(len(magic) for magic, _ in FOREIGN)
+_MAGICS = (*(magic for kind in KINDS for magic in kind.magics), *(magic for magic, _ in FOREIGN))
+_HEAD = max(map(len, _MAGICS))
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -91,7 +88,11 @@ def find_inputs(names: Sequence[str], stdin: IO[bytes] | int = 0) -> tuple[list[
 
 def is_telemetry(file: str) -> bool:
     """Whether a file of a folder is read, going by its name: hidden ones are left out."""
-    return not file.startswith(".") and file.lower().removesuffix(".gz").endswith(SUFFIXES)
+    if file.startswith("."):
+        return False
+    name = file.lower()
+    packing = next(filter(name.endswith, PACKED), "")
+    return name.removesuffix(packing).endswith(SUFFIXES)
 
 
 def is_utf8(name: str) -> bool:
@@ -105,7 +106,7 @@ def is_utf8(name: str) -> bool:
 
 def _expand(name: str) -> tuple[list[str], list[InputError]]:
     """The files that a name stands for, and what is wrong with it."""
-    nothing = "holds no .json, .jsonl, .ndjson or .log, nor any .gz of them"
+    nothing = f"holds no .json, .jsonl, .ndjson or .log, nor an archive of one ({', '.join(PACKED)})"
     try:
         if Path(name).is_dir():
             matches = [name]
@@ -183,7 +184,7 @@ class Reader:
         self._head = b""
         self._again = b""  # read already, and to be given once more
         self._decode: Callable[[], bytes | None] | None = None
-        self._gunzip: _Gunzip | None = None
+        self._archive: Archive | None = None
         try:
             if input.name != STANDARD_INPUT:
                 # else opening a named pipe would wait for its writer, deaf to every signal
@@ -217,7 +218,7 @@ class Reader:
         passed = 0
         while passed < text and (chunk := self.read()) != b"":
             passed += len(chunk or b"")
-            if chunk and self._gunzip is None:  # what is not packed need not be read again
+            if chunk and self._archive is None:  # what is not packed need not be read again
                 size = os.fstat(self._descriptor).st_size
                 passed = text if text <= size else 0
                 self.consumed = os.lseek(self._descriptor, passed, os.SEEK_SET)
@@ -238,7 +239,7 @@ class Reader:
     @property
     def has_buffered(self) -> bool:
         """Whether `read` can give bytes that have already left the descriptor."""
-        return bool(self._again) or (self._gunzip is not None and self._gunzip.has_pending)
+        return bool(self._again) or (self._archive is not None and self._archive.has_pending)
 
     def close(self) -> None:
         if self._descriptor is not None and self.input.name != STANDARD_INPUT:
@@ -251,12 +252,12 @@ class Reader:
         if more is None:
             return None
         head = self._head = self._head + more
-        magics = (GZIP, *(magic for magic, _ in FOREIGN))
-        if more and len(head) < _HEAD and any(len(head) < len(m) and m.startswith(head) for m in magics):
+        if more and len(head) < _HEAD and any(len(head) < len(m) and m.startswith(head) for m in _MAGICS):
             return None
-        if head.startswith(GZIP):
-            self._gunzip = _Gunzip(head, self._raw, self._fail)
-            self._decode = self._gunzip.read
+        kind = find_kind(head)
+        if kind is not None:
+            self._archive = Archive(kind, head, self._raw, self._fail)
+            self._decode = self._archive.read
             return self._decode()
         for magic, message in FOREIGN:
             if head.startswith(magic):
@@ -312,83 +313,3 @@ def _is_ready(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN | select.POLLHUP | select.POLLERR)
     return bool(poll.poll(0))
-
-
-class _Gunzip:
-    """Undoes gzip, member after member, holding one block of each side at most, however well the archive is packed."""
-
-    def __init__(self, head: bytes, raw: Callable[[], bytes | None], fail: Callable[[str], None]) -> None:
-        self._pending = head
-        self._raw = raw
-        self._fail = fail
-        self._member = zlib.decompressobj(wbits=31)
-        self._ended = False
-        self._is_hungry = False  # nothing more comes out of what is held
-
-    @property
-    def has_pending(self) -> bool:
-        return not self._ended and not self._is_hungry
-
-    def read(self) -> bytes | None:
-        if self._is_hungry and not self._ended:
-            more = self._raw()
-            if more is None:
-                return None
-            if more:
-                self._pending += more
-                self._is_hungry = False
-            else:
-                self._end_of_file()
-        while self.has_pending:
-            if self._member.eof:
-                self._next_member()
-                continue
-            before = self._member.copy()
-            try:
-                data = self._member.decompress(self._pending, READ)
-            except zlib.error as problem:
-                data = _until_damage(before, self._pending)
-                detail = str(problem).rpartition(": ")[2]
-                self._end(f"is damaged ({detail}); what came before the damage was read")
-                return data
-            self._pending = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-            self._is_hungry = not self._pending and len(data) < READ
-            if data:
-                return data
-        return b"" if self._ended else None
-
-    def _next_member(self) -> None:
-        """Archives may be joined end to end, and padded with zeros."""
-        self._pending = self._pending.lstrip(b"\0")
-        if len(self._pending) < len(GZIP):
-            self._is_hungry = True
-        elif self._pending.startswith(GZIP):
-            self._member = zlib.decompressobj(wbits=31)
-        else:
-            self._end_in_strange_bytes()
-
-    def _end_of_file(self) -> None:
-        if not self._member.eof:
-            self._end("ends in the middle of a gzip archive; what it holds until there was read")
-        elif self._pending:
-            self._end_in_strange_bytes()
-        else:
-            self._end(None)
-
-    def _end_in_strange_bytes(self) -> None:
-        self._end("has bytes after its gzip archive that are no archive; they were not read")
-
-    def _end(self, message: str | None) -> None:
-        self._ended = True
-        self._pending = b""
-        if message is not None:
-            self._fail(message)
-
-
-def _until_damage(member: "zlib._Decompress", packed: bytes) -> bytes:
-    """What a damaged block holds before its damage: zlib keeps the output of the call that fails to itself."""
-    found = []
-    with suppress(zlib.error):
-        for place in range(len(packed)):
-            found.append(member.decompress(packed[place : place + 1]))
-    return b"".join(found)
