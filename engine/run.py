@@ -54,6 +54,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     telemetry_files format files of one's own, tried before the shipped ones
     max_state       bytes that partial matches may take, of all hosts together
     whole           events that can matter to no chain are taken too: the same, but slower
+    follow          files are followed as they grow and are rotated, without end
     tolerance       how many bad lines are borne, before reading ends
     sieve           a line is looked at as one of the format that is expected, first; without it the same, but slower
     """
@@ -71,6 +72,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     telemetry_files: tuple[str, ...] = ()
     max_state: int | None = None
     whole: bool = False
+    follow: bool = False
     tolerance: Tolerance = Tolerance()
     sieve: bool = True
 
@@ -125,6 +127,7 @@ class Run:
             on_progress=on_progress,
             on_wait=self._settle,
             on_read=self._read,
+            follow=options.follow,
             tolerance=options.tolerance,
             on_bad=on_bad,
         )

@@ -21,6 +21,9 @@ from .exits import UsageError
 WordsArgument = Annotated[
     list[str], typer.Argument(metavar="CHAIN|EVENTS", help="Chains and events, in any order.", show_default=False)
 ]
+FollowOption = Annotated[
+    bool, typer.Option("--follow", help="Go on reading files as they grow and are rotated, until told to stop.")
+]
 HostOption = Annotated[str | None, typer.Option(metavar="NAME", help="The host of records that name none.")]
 InventoryOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="Who had which address: CSV with address, host, from, until.")
@@ -94,8 +97,10 @@ def needs_chain(chains: Sequence[str], verb: str) -> None:
         raise UsageError("no chain is named", f"a chain file ends in `.chain`: `chainrun {verb} my.chain …`")
 
 
-def needs_events(inputs: Sequence[str], command: str) -> None:
-    """Refuses to wait for events that a person at a terminal would have to type."""
+def needs_events(inputs: Sequence[str], command: str, follow: bool = False) -> None:
+    """Refuses to wait for events that a person at a terminal would have to type, and to follow nothing."""
+    if follow and not inputs:
+        raise UsageError("no file is named that could be followed", f"`{command} --follow events.jsonl`")
     if not inputs and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError(
             "no events are named, and standard input is a terminal",

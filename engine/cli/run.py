@@ -19,6 +19,7 @@ from ..run import Options
 from .accounts import StatsOption, audit, write_stats
 from .ack import Ack, Rsyslog, needs_channel
 from .arguments import (
+    FollowOption,
     HostOption,
     InventoryOption,
     LatenessOption,
@@ -92,6 +93,7 @@ def command(
     max_state: MaxStateOption = None,
     state: StateOption = None,
     checkpoint_every: EveryOption = "10s",
+    follow: FollowOption = False,
     dead_letter: DeadLetterOption = None,
     max_bad: MaxBadOption = None,
     strict: StrictOption = False,
@@ -118,7 +120,7 @@ def command(
     library = library_now()
     if library is None:
         return Exit.WRONG_CHAIN
-    needs_events(inputs, f"chainrun {' '.join(chains[:3])}")
+    needs_events(inputs, f"chainrun {' '.join(chains[:3])}", follow=follow)
     options = Options(
         evidence=evidence,
         raw=not no_raw,
@@ -132,6 +134,7 @@ def command(
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
         max_state=size(max_state),
+        follow=follow,
         tolerance=tolerance(max_bad, strict, state),
         sieve=not no_sieve,
     )
@@ -146,6 +149,8 @@ def command(
     relax()
     for note in run.keeper.notes if run.keeper is not None else ():
         sys.stderr.write(f"warning: {escape(note)}\n")
+    for problem in run.tally.errors if follow else ():  # there may be no end to tell of it at
+        sys.stderr.write(f"error: {excerpt(problem, 300)}\n")
     read = [
         *run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), *(baseline or ()), inventory,
         site or nearest_site(Path.cwd()), *library.words,

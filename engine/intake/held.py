@@ -22,10 +22,12 @@ from .whose import ContainerHosts, HostAddresses
 
 
 class Place(msgspec.Struct, frozen=True):
-    """How far an input was read: so many bytes of its text, of which file or pipe (device and number)."""
+    """How far an input was read: so many bytes of its text, of which file or pipe (device and number), and the last of
+    them where it is a file that is followed."""
 
     text: int = 0
     file: tuple[int, int] | None = None
+    mark: bytes = b""
 
 
 class Held:
@@ -83,9 +85,9 @@ class Held:
             if input.rank not in self.places:
                 self.begin(input)
 
-    def begin(self, input: Input) -> None:
-        """An input is read from its beginning."""
-        self.places[input.rank] = Place()
+    def begin(self, input: Input, file: tuple[int, int] | None = None) -> None:
+        """An input is read from its beginning, or goes on with another file."""
+        self.places[input.rank] = Place(0, file)
         self.splitters[input.rank] = Splitter(self._longest)
 
 

@@ -16,8 +16,9 @@ from typing import IO
 
 from chainrun.engine.event import Event, Origin
 
-from .ahead import FUTURE, borne_out
-from .clock import UNMEASURED, Hold, correct_all
+from .ahead import borne_out
+from .clock import Hold, correct_all
+from .follow import Follower
 from .held import Held, Place, is_asked
 from .inventory import Inventory
 from .kept import Kept
@@ -43,6 +44,7 @@ class Intake:
     host        the host of records that name none; without it, the input's name
     inventory   who had which address, as the user knows it
     stream      take files as they come, too
+    follow      files grow, are rotated, and may come into being later; there is no end of them
     idle        seconds for which the other pipes wait for a silent one
     wall        the clock on our wall, in microseconds since 1970: when a pipe's records arrive
     lasts       what it holds is laid aside, by whoever is called `on_wait`, and taken up again by another process
@@ -63,6 +65,7 @@ class Intake:
         inventory: Inventory | None = None,
         stdin: IO[bytes] | int = 0,
         stream: bool = False,
+        follow: bool = False,
         longest: int = LONGEST,
         idle: float = 2.0,
         wall: Callable[[], int] = lambda: time.time_ns() // 1000,
@@ -73,8 +76,8 @@ class Intake:
         tolerance: Tolerance | None = None,
         on_bad: Callable[[bytes | None, Origin, str], None] | None = None,
     ) -> None:
-        self.inputs, errors = find_inputs(inputs, stdin)
-        self.is_stream = stream or any(i.is_pipe for i in self.inputs)
+        self.inputs, errors = find_inputs(inputs, stdin, follow)
+        self.is_stream = stream or any(i.is_pipe or i.is_followed for i in self.inputs)
         lateness = max(lateness or 0, 0)
         self._waits = not self.is_stream or lateness > 0
         self.held = Held(
@@ -217,7 +220,9 @@ class Intake:
                         yield from self._advance(line, readers[rank].input, arrived, hold, reorder)
                 except Intolerable:
                     break
-                if chunk == b"":
+                if chunk == b"" and readers[rank].renew():
+                    self.held.begin(readers[rank].input, readers[rank].file)
+                elif chunk == b"":
                     self._close(readers.pop(rank))
                     reorder.end(rank)
             if readers:
@@ -233,7 +238,7 @@ class Intake:
             reorder.add(event)
         yield from borne_out(reorder.release(), reorder.pace)
 
-    def _anew(self, readers: dict[int, Reader]) -> Iterator[tuple[int, bytes, int | None]]:
+    def _anew(self, readers: dict[int, Reader | Follower]) -> Iterator[tuple[int, bytes, int | None]]:
         """Behind what was read again: a line that an earlier pipe broke off in is over."""
         for rank, reader in readers.items():
             place = self.held.places[rank]
@@ -241,7 +246,9 @@ class Intake:
                 self._report(reader, b"\n", None)
                 yield rank, b"\n", None
 
-    def _take(self, readers: dict[int, Reader], reorder: Reorder) -> tuple[int, bytes | None, int | None] | None:
+    def _take(
+        self, readers: dict[int, Reader | Follower], reorder: Reorder
+    ) -> tuple[int, bytes | None, int | None] | None:
         """What is read next: of which input, and when it arrived, of a pipe; None where none has anything."""
         taken = next(self._again, None)
         if taken is not None:
@@ -256,10 +263,10 @@ class Intake:
             self._report(reader, chunk, arrived)
         return input.rank, chunk, arrived
 
-    def _report(self, reader: Reader, chunk: bytes, arrived: int | None) -> None:
+    def _report(self, reader: Reader | Follower, chunk: bytes, arrived: int | None) -> None:
         """Takes note of what was read of a stream, before anything comes of it."""
         rank = reader.input.rank
-        self.held.places[rank] = Place(self.held.places[rank].text + len(chunk), reader.file)
+        self.held.places[rank] = Place(self.held.places[rank].text + len(chunk), reader.file, reader.mark)
         if self._on_read is not None:
             self._on_read(reader.input, chunk, arrived)
 
@@ -274,7 +281,7 @@ class Intake:
                     reorder.add(ready, arrived)
             yield from reorder.release()
 
-    def _next(self, readers: dict[int, Reader], reorder: Reorder) -> Reader | None:
+    def _next(self, readers: dict[int, Reader | Follower], reorder: Reorder) -> Reader | Follower | None:
         """The input to read from now: the one that the others wait for. One that stays silent is idle, until it speaks.
 
         The wall clock decides only for how long the others are held back.
@@ -309,16 +316,18 @@ class Intake:
 
     # -- both ----------------------------------------
 
-    def _open(self, input: Input) -> Reader:
-        reader = Reader(input, self._stdin)
+    def _open(self, input: Input) -> Reader | Follower:
+        reader = Follower(input) if input.is_followed else Reader(input, self._stdin)
         if reader.error is None:
             self.tally.inputs += 1
         place = self.held.places[input.rank]
-        if place.text and not input.is_pipe and reader.error is None and not reader.skip(place.text, place.file):
+        is_begun = place.text > 0 or (input.is_followed and place.file is not None)
+        is_known = is_begun and not input.is_pipe and reader.error is None
+        if is_known and not reader.skip(place.text, place.file, place.mark):
             self.held.begin(input)
         return reader
 
-    def _read(self, reader: Reader) -> bytes | None:
+    def _read(self, reader: Reader | Follower) -> bytes | None:
         before = reader.consumed
         chunk = reader.read()
         self.tally.bytes += reader.consumed - before
@@ -326,7 +335,7 @@ class Intake:
             self._on_progress(self.tally.bytes, self._bytes_total)
         return chunk
 
-    def _close(self, reader: Reader) -> None:
+    def _close(self, reader: Reader | Follower) -> None:
         if reader.error is not None:
             self.tally.errors.append(reader.error)
         reader.close()
@@ -420,12 +429,6 @@ class Intake:
             names.apply(event)
             event.order = tally.passed
             tally.count_passed(event)
-            if FUTURE in event.flags:
-                tally.future[event.host] += 1
-            if event.doubted:
-                tally.alone[event.host] += 1
-            if UNMEASURED in event.flags:
-                tally.unmeasured[event.host] += 1
             yield event
 
 

@@ -11,9 +11,10 @@ import io
 import os
 import select
 import stat
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol, TypeVar
 
 import msgspec
 
@@ -21,6 +22,7 @@ from .archive import KINDS, READ, Archive, find_kind
 
 STANDARD_INPUT = "-"
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".log")
+LOOK = 0.25  # seconds between two looks at what cannot be waited on
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 
 # Beginnings of files that hold no lines of UTF-8, and what to do about them.
@@ -35,15 +37,17 @@ _HEAD = max(map(len, _MAGICS))
 
 
 class Input(msgspec.Struct, frozen=True):
-    """One file or pipe. `name` as the user typed it, `rank` its place in the order given, `size` None for a pipe."""
+    """One file or pipe. `name` as the user typed it, `rank` its place in the order given, `size` None for a pipe, and
+    for a file that is followed."""
 
     name: str
     rank: int
     size: int | None
+    is_followed: bool = False
 
     @property
     def is_pipe(self) -> bool:
-        return self.size is None
+        return self.size is None and not self.is_followed
 
 
 class InputError(msgspec.Struct, frozen=True):
@@ -56,11 +60,14 @@ class InputError(msgspec.Struct, frozen=True):
         return f"{self.input} {self.message}"
 
 
-def find_inputs(names: Sequence[str], stdin: IO[bytes] | int = 0) -> tuple[list[Input], list[InputError]]:
-    """The inputs that the names stand for, in the order given, each file once; no names at all is standard input."""
+def find_inputs(
+    names: Sequence[str], stdin: IO[bytes] | int = 0, follow: bool = False
+) -> tuple[list[Input], list[InputError]]:
+    """The inputs that the names stand for, in the order given, each file once; no names at all is standard input. With
+    `follow` files grow, and may come into being later."""
     inputs: list[Input] = []
     errors: list[InputError] = []
-    seen: set[tuple[int, int]] = set()
+    seen: set[tuple[int, int] | str] = set()
     for name in names or (STANDARD_INPUT,):
         paths, faults = ([name], []) if name == STANDARD_INPUT else _expand(name)
         errors += faults
@@ -75,14 +82,18 @@ def find_inputs(names: Sequence[str], stdin: IO[bytes] | int = 0) -> tuple[list[
             except io.UnsupportedOperation:  # standard input that is no file at all: a buffer passed in
                 status = None
             except (OSError, ValueError) as problem:
-                errors.append(InputError(path, _reason(problem)))
-                continue
-            identity = (status.st_dev, status.st_ino) if status is not None else (-1, -1)
+                if not follow or not isinstance(problem, FileNotFoundError):
+                    errors.append(InputError(path, reason(problem)))
+                    continue
+                status = None
+            identity = (status.st_dev, status.st_ino) if status is not None else path
             if identity in seen:
                 continue
             seen.add(identity)
-            is_file = status is not None and stat.S_ISREG(status.st_mode)
-            inputs.append(Input(path, len(inputs), status.st_size if status is not None and is_file else None))
+            is_file = stat.S_ISREG(status.st_mode) if status is not None else path != STANDARD_INPUT
+            is_followed = follow and is_file and path != STANDARD_INPUT
+            size = status.st_size if status is not None and is_file and not is_followed else None
+            inputs.append(Input(path, len(inputs), size, is_followed))
     return inputs, errors
 
 
@@ -116,7 +127,7 @@ def _expand(name: str) -> tuple[list[str], list[InputError]]:
             matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207  (keeps the name as typed)
             nothing = "matches no file"
     except (OSError, ValueError) as problem:
-        return [], [InputError(name, _reason(problem))]
+        return [], [InputError(name, reason(problem))]
     found: list[str] = []
     errors: list[InputError] = []
     for match in matches:
@@ -135,7 +146,7 @@ def _files_in(folder: str) -> tuple[list[str], list[InputError]]:
     errors: list[InputError] = []
 
     def fail(problem: OSError) -> None:
-        errors.append(InputError(str(problem.filename or folder), _reason(problem)))
+        errors.append(InputError(str(problem.filename or folder), reason(problem)))
 
     for where, folders, files in os.walk(folder, onerror=fail):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
@@ -155,7 +166,8 @@ def _descriptor(stdin: IO[bytes] | int) -> int:
     return stdin if isinstance(stdin, int) else stdin.fileno()
 
 
-def _reason(problem: Exception) -> str:
+def reason(problem: Exception) -> str:
+    """Why something cannot be read, to go on behind its name."""
     if isinstance(problem, FileNotFoundError):
         return "does not exist"
     if isinstance(problem, PermissionError):
@@ -176,6 +188,7 @@ class Reader:
     def __init__(self, input: Input, stdin: IO[bytes] | int = 0) -> None:
         self.input = input
         self.consumed = 0
+        self.mark = b""  # a file that does not grow is not told by its last bytes
         self.error: InputError | None = None
         self.file: tuple[int, int] | None = None
         self._descriptor: int | None = None
@@ -200,7 +213,7 @@ class Reader:
                 status = os.fstat(self._descriptor)
                 self.file = status.st_dev, status.st_ino
         except (OSError, ValueError) as problem:
-            self._fail(_reason(problem))
+            self._fail(reason(problem))
 
     def read(self) -> bytes | None:
         if self.error is not None:
@@ -210,7 +223,7 @@ class Reader:
             return again
         return self._begin() if self._decode is None else self._decode()
 
-    def skip(self, text: int, file: tuple[int, int] | None) -> bool:
+    def skip(self, text: int, file: tuple[int, int] | None, mark: bytes = b"") -> bool:
         """Goes on behind so many bytes of text that were read of a file before; False where it is another, or has lost
         some of them, and is read from its beginning."""
         if file is None or file != self.file or self._descriptor is None:
@@ -237,9 +250,15 @@ class Reader:
             return None
 
     @property
-    def has_buffered(self) -> bool:
-        """Whether `read` can give bytes that have already left the descriptor."""
-        return bool(self._again) or (self._archive is not None and self._archive.has_pending)
+    def is_ready(self) -> bool:
+        """Whether `read` does not block, whatever the descriptor says: it has an error to tell, or bytes that have
+        already left the descriptor, or there is none."""
+        has_buffered = bool(self._again) or (self._archive is not None and self._archive.has_pending)
+        return has_buffered or self.error is not None or self.fileno() is None
+
+    def renew(self) -> bool:
+        """Whether another file took the place of the one that has been read."""
+        return False
 
     def close(self) -> None:
         if self._descriptor is not None and self.input.name != STANDARD_INPUT:
@@ -282,7 +301,7 @@ class Reader:
         except BlockingIOError:
             return None
         except (OSError, ValueError) as problem:
-            self._fail(_reason(problem))
+            self._fail(reason(problem))
             return b""
         if data is None:  # a raw stream's way to say so
             return None
@@ -294,11 +313,20 @@ class Reader:
             self.error = InputError(self.input.name, message)
 
 
-def wait(readers: Sequence[Reader], seconds: float) -> list[Reader]:
+class Waited(Protocol):
+    """What can be waited for: by its descriptor, or, where it has none, by asking it again and again."""
+
+    @property
+    def is_ready(self) -> bool: ...
+    def fileno(self) -> int | None: ...
+
+
+W = TypeVar("W", bound=Waited)
+
+
+def wait(readers: Sequence[W], seconds: float) -> list[W]:
     """The readers whose next `read` will not block; waits for one, at most so long."""
-    ready = [r for r in readers if r.has_buffered or r.error is not None or r.fileno() is None]
-    if ready:
-        return ready
+    until = time.monotonic() + seconds
     poll = select.poll()
     by_descriptor = {}
     for reader in readers:
@@ -306,7 +334,15 @@ def wait(readers: Sequence[Reader], seconds: float) -> list[Reader]:
         if descriptor is not None:
             poll.register(descriptor, select.POLLIN | select.POLLHUP | select.POLLERR)
             by_descriptor[descriptor] = reader
-    return [by_descriptor[descriptor] for descriptor, _ in poll.poll(seconds * 1_000)]
+    while True:
+        ready = [r for r in readers if r.is_ready]
+        if ready:
+            return ready
+        left = max(until - time.monotonic(), 0.0)
+        patience = left if len(by_descriptor) == len(readers) else min(left, LOOK)
+        ready = [by_descriptor[descriptor] for descriptor, _ in poll.poll(patience * 1_000)]
+        if ready or patience == left:
+            return ready
 
 
 def _is_ready(descriptor: int) -> bool:

@@ -8,6 +8,8 @@ from collections import Counter
 
 from chainrun.engine.event import Event, Origin
 
+from .ahead import FUTURE
+from .clock import UNMEASURED
 from .occurrence import AGAIN
 from .order import LATE
 from .source import InputError
@@ -95,6 +97,12 @@ class Tally:
             self.again += 1
         elif LATE in event.flags:
             self.late += 1
+        if FUTURE in event.flags:
+            self.future[event.host] += 1
+        if event.doubted:
+            self.alone[event.host] += 1
+        if UNMEASURED in event.flags:
+            self.unmeasured[event.host] += 1
 
     def __repr__(self) -> str:
         bad = {cause: bad.count for cause, bad in self.bad.items()}
