@@ -29,6 +29,7 @@ from .intake.intake import Intake
 from .intake.inventory import Inventory, InventoryError, load_inventory
 from .intake.normalise import Normaliser
 from .intake.source import Input
+from .intake.span import Span
 from .intake.tally import Tally
 from .intake.tolerance import Tolerance
 from .report.alert import Alert
@@ -55,6 +56,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_state       bytes that partial matches may take, of all hosts together
     whole           events that can matter to no chain are taken too: the same, but slower
     follow          files are followed as they grow and are rotated, without end
+    span            the time that is asked about
     tolerance       how many bad lines are borne, before reading ends
     sieve           a line is looked at as one of the format that is expected, first; without it the same, but slower
     """
@@ -73,6 +75,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_state: int | None = None
     whole: bool = False
     follow: bool = False
+    span: Span = Span()
     tolerance: Tolerance = Tolerance()
     sieve: bool = True
 
@@ -128,6 +131,7 @@ class Run:
             on_wait=self._settle,
             on_read=self._read,
             follow=options.follow,
+            span=options.span,
             tolerance=options.tolerance,
             on_bad=on_bad,
         )
@@ -260,6 +264,8 @@ def _settings(options: Options) -> dict[str, object]:
         "inventory": Path(options.inventory) if options.inventory is not None else None,
         "max-state": options.max_state,
         "whole": options.whole,
+        "from": options.span.since,
+        "to": options.span.until,
     }
 
 

@@ -45,6 +45,7 @@ from .progress import Bar
 from .service import Service
 from .sink import Form, open_sink
 from .size import MaxStateOption, size
+from .spans import LastOption, SinceOption, UntilOption, span
 from .state_option import EveryOption, StateOption, keeping
 
 
@@ -93,6 +94,9 @@ def command(
     max_state: MaxStateOption = None,
     state: StateOption = None,
     checkpoint_every: EveryOption = "10s",
+    since: SinceOption = None,
+    until: UntilOption = None,
+    last: LastOption = None,
     follow: FollowOption = False,
     dead_letter: DeadLetterOption = None,
     max_bad: MaxBadOption = None,
@@ -135,6 +139,7 @@ def command(
         telemetry_files=tuple(telemetry_file or ()),
         max_state=size(max_state),
         follow=follow,
+        span=span(since, until, last, state),
         tolerance=tolerance(max_bad, strict, state),
         sieve=not no_sieve,
     )

@@ -18,6 +18,7 @@ from chainrun.engine.event import Event, Origin
 
 from .ahead import borne_out
 from .clock import Hold, correct_all
+from .finish import finish
 from .follow import Follower
 from .held import Held, Place, is_asked
 from .inventory import Inventory
@@ -27,6 +28,7 @@ from .normalise import LEFT
 from .normalising import Normalises
 from .order import Reorder
 from .source import Input, Reader, find_inputs, wait
+from .span import Span
 from .tally import Tally
 from .tolerance import Intolerable, Tolerance
 from .whose import is_told_by_others
@@ -51,6 +53,7 @@ class Intake:
     on_progress called with the bytes read and the bytes there are (0 where a pipe makes that unknown)
     on_wait     called before a stream is waited for, again and again: all that came of what was read has been taken
     on_read     called with the input, the bytes that were read of a stream, and when, before anything comes of them
+    span        the time that is asked about: what lies before it is `unasked`, what lies after it left out
     tolerance   how many bad lines are borne; with one more reading ends, and what has been read is finished
     on_bad      called with every line that cannot be used (None where it was too long to be held), and the cause
     """
@@ -73,6 +76,7 @@ class Intake:
         on_progress: Callable[[int, int], None] | None = None,
         on_wait: Callable[[], None] | None = None,
         on_read: Callable[[Input, bytes, int | None], None] | None = None,
+        span: Span | None = None,
         tolerance: Tolerance | None = None,
         on_bad: Callable[[bytes | None, Origin, str], None] | None = None,
     ) -> None:
@@ -96,6 +100,7 @@ class Intake:
         self._on_progress = on_progress
         self._on_wait = on_wait
         self._on_read = on_read
+        self._span = span or Span()
         self._tolerance = tolerance or Tolerance()
         self._on_bad = on_bad
         self._again: Iterator[tuple[int, bytes, int | None]] = iter(())
@@ -152,7 +157,8 @@ class Intake:
         ordered = self._as_it_comes() if self.is_stream else self._whole()
         try:
             merged = self._merged(ordered)
-            yield from self._finish(self._settled(merged) if self._waits else merged)
+            settled = self._settled(merged) if self._waits else merged
+            yield from finish(settled, self.held.names, self.tally, self._span)
         finally:
             if self.is_laid_aside and self.is_stream:
                 self.tally.waiting = self.held.waiting()
@@ -418,18 +424,6 @@ class Intake:
             yield from seconds.take(event)
         if not self.is_laid_aside:
             yield from seconds.end()
-
-    def _finish(self, events: Iterator[Event]) -> Iterator[Event]:
-        """Ordered events to what matching sees: named, counted and numbered."""
-        names, tally = self.held.names, self.tally
-        for event in events:
-            if event.unasked:
-                yield event
-                continue
-            names.apply(event)
-            event.order = tally.passed
-            tally.count_passed(event)
-            yield event
 
 
 def _lines(splitter: Splitter, chunk: bytes | None) -> Iterator[Line]:

@@ -104,6 +104,10 @@ class Tally:
         if UNMEASURED in event.flags:
             self.unmeasured[event.host] += 1
 
+    def count_outside(self, event: Event) -> None:
+        if not event.unasked and event.kinds != AGAIN:
+            self.outside += 1
+
     def __repr__(self) -> str:
         bad = {cause: bad.count for cause, bad in self.bad.items()}
         return (

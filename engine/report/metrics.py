@@ -28,7 +28,7 @@ def families(stats: Mapping[str, Any], now: int | None) -> Iterator[Family]:
     yield Family("chainrun_read_bytes", "counter", "Bytes read, as stored.", [({}, inputs["bytes"])])
     yield Family("chainrun_inputs_opened", "counter", "Inputs opened.", [({}, inputs["opened"])])
     yield Family("chainrun_inputs_failed", "counter", "Inputs not read to their end.", [({}, len(inputs["failed"]))])
-    yield Family("chainrun_events", "counter", "Events matched.", _by("format", stats["events"]["formats"]))
+    yield Family("chainrun_events", "counter", "Events matched.", [({}, stats["events"]["matched"])])
     if now is not None:
         yield Family("chainrun_event_time_seconds", "gauge", "Time of the newest event.", [({}, now / 1e6)])
     chains = [({"analytic": c["analytic"], "chain": c["chain"]}, c) for c in stats["chains"]]

@@ -36,9 +36,9 @@ def stats(tally: Tally, funnels: Sequence[Funnel], version: str) -> dict[str, An
             cause: {"lines": bad.count, "first": {"input": bad.first.input, "line": bad.first.line}}
             for cause, bad in sorted(tally.bad.items())
         },
+        "formats": _sorted(tally.by_format),
         "events": {
             "matched": tally.passed,
-            "formats": _sorted(tally.by_format),
             "kinds": _sorted(tally.by_kind),
             "future": _sorted(tally.future),
             "alone": _sorted(tally.alone),
