@@ -24,6 +24,7 @@ from .engine import Engine
 from .event import Event, Origin
 from .formats import Format, FormatError, load_formats
 from .formats.spec import Fault
+from .intake.address import Address
 from .intake.demand import EVERYTHING
 from .intake.intake import Intake
 from .intake.inventory import Inventory, InventoryError, load_inventory
@@ -56,6 +57,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_state       bytes that partial matches may take, of all hosts together
     whole           events that can matter to no chain are taken too: the same, but slower
     follow          files are followed as they grow and are rotated, without end
+    listen          addresses of this machine to which others send lines
     span            the time that is asked about
     tolerance       how many bad lines are borne, before reading ends
     sieve           a line is looked at as one of the format that is expected, first; without it the same, but slower
@@ -75,6 +77,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_state: int | None = None
     whole: bool = False
     follow: bool = False
+    listen: tuple[Address, ...] = ()
     span: Span = Span()
     tolerance: Tolerance = Tolerance()
     sieve: bool = True
@@ -131,6 +134,7 @@ class Run:
             on_wait=self._settle,
             on_read=self._read,
             follow=options.follow,
+            listen=options.listen,
             span=options.span,
             tolerance=options.tolerance,
             on_bad=on_bad,

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from chainrun.dsl.literal import DURATION, microseconds
 
+from ..intake.address import Address, AddressError, parse_address
 from ..intake.source import STANDARD_INPUT, is_telemetry, is_utf8
 from ..report.escape import excerpt
 from .exits import UsageError
@@ -30,6 +31,10 @@ InventoryOption = Annotated[
 ]
 LatenessOption = Annotated[
     str, typer.Option(metavar="DURATION", help="How much out of order a pipe's events may be; files need none.")
+]
+ListenOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ADDRESS", help="Take lines at unix:PATH, tcp:PORT or http:PORT too; may be repeated."),
 ]
 TelemetryOption = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Read this telemetry format only; may be repeated.")
@@ -97,11 +102,19 @@ def needs_chain(chains: Sequence[str], verb: str) -> None:
         raise UsageError("no chain is named", f"a chain file ends in `.chain`: `chainrun {verb} my.chain …`")
 
 
-def needs_events(inputs: Sequence[str], command: str, follow: bool = False) -> None:
+def addresses(said: Sequence[str] | None) -> tuple[Address, ...]:
+    """Where `--listen` listens."""
+    try:
+        return tuple(dict.fromkeys(map(parse_address, said or ())))
+    except AddressError as error:
+        raise UsageError(str(error), error.hint) from error
+
+
+def needs_events(inputs: Sequence[str], command: str, *, follow: bool = False, listen: bool = False) -> None:
     """Refuses to wait for events that a person at a terminal would have to type, and to follow nothing."""
     if follow and not inputs:
         raise UsageError("no file is named that could be followed", f"`{command} --follow events.jsonl`")
-    if not inputs and sys.stdin is not None and sys.stdin.isatty():
+    if not inputs and not listen and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError(
             "no events are named, and standard input is a terminal",
             f"`{command} events.jsonl`, or pipe them in: `… | {command}`; `-` reads what is typed",

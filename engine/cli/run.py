@@ -23,9 +23,11 @@ from .arguments import (
     HostOption,
     InventoryOption,
     LatenessOption,
+    ListenOption,
     TelemetryFileOption,
     TelemetryOption,
     WordsArgument,
+    addresses,
     chains_again,
     duration,
     host_name,
@@ -98,6 +100,7 @@ def command(
     until: UntilOption = None,
     last: LastOption = None,
     follow: FollowOption = False,
+    listen: ListenOption = None,
     dead_letter: DeadLetterOption = None,
     max_bad: MaxBadOption = None,
     strict: StrictOption = False,
@@ -124,7 +127,7 @@ def command(
     library = library_now()
     if library is None:
         return Exit.WRONG_CHAIN
-    needs_events(inputs, f"chainrun {' '.join(chains[:3])}", follow=follow)
+    needs_events(inputs, f"chainrun {' '.join(chains[:3])}", follow=follow, listen=bool(listen))
     options = Options(
         evidence=evidence,
         raw=not no_raw,
@@ -139,6 +142,7 @@ def command(
         telemetry_files=tuple(telemetry_file or ()),
         max_state=size(max_state),
         follow=follow,
+        listen=addresses(listen),
         span=span(since, until, last, state),
         tolerance=tolerance(max_bad, strict, state),
         sieve=not no_sieve,
@@ -154,7 +158,7 @@ def command(
     relax()
     for note in run.keeper.notes if run.keeper is not None else ():
         sys.stderr.write(f"warning: {escape(note)}\n")
-    for problem in run.tally.errors if follow else ():  # there may be no end to tell of it at
+    for problem in run.tally.errors if follow or listen else ():  # there may be no end to tell of it at
         sys.stderr.write(f"error: {excerpt(problem, 300)}\n")
     read = [
         *run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), *(baseline or ()), inventory,

@@ -109,6 +109,9 @@ class Follower:
         self._position, self.mark, self._looked, self._silent_since = 0, b"", None, None
         return True
 
+    def settle(self) -> None:
+        """Nobody waits for an answer."""
+
     def close(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)

@@ -16,18 +16,19 @@ from typing import IO
 
 from chainrun.engine.event import Event, Origin
 
+from .address import Address
 from .ahead import borne_out
 from .clock import Hold, correct_all
 from .finish import finish
-from .follow import Follower
 from .held import Held, Place, is_asked
 from .inventory import Inventory
 from .kept import Kept
 from .lines import LONGEST, Line, Splitter
 from .normalise import LEFT
 from .normalising import Normalises
+from .opening import Readable, open_input
 from .order import Reorder
-from .source import Input, Reader, find_inputs, wait
+from .source import Input, find_inputs, wait
 from .span import Span
 from .tally import Tally
 from .tolerance import Intolerable, Tolerance
@@ -46,6 +47,7 @@ class Intake:
     host        the host of records that name none; without it, the input's name
     inventory   who had which address, as the user knows it
     stream      take files as they come, too
+    listen      addresses of this machine to which others send lines; with any, no names are no inputs
     follow      files grow, are rotated, and may come into being later; there is no end of them
     idle        seconds for which the other pipes wait for a silent one
     wall        the clock on our wall, in microseconds since 1970: when a pipe's records arrive
@@ -69,6 +71,7 @@ class Intake:
         stdin: IO[bytes] | int = 0,
         stream: bool = False,
         follow: bool = False,
+        listen: Sequence[Address] = (),
         longest: int = LONGEST,
         idle: float = 2.0,
         wall: Callable[[], int] = lambda: time.time_ns() // 1000,
@@ -80,7 +83,8 @@ class Intake:
         tolerance: Tolerance | None = None,
         on_bad: Callable[[bytes | None, Origin, str], None] | None = None,
     ) -> None:
-        self.inputs, errors = find_inputs(inputs, stdin, follow)
+        self.inputs, errors = find_inputs(inputs, stdin, follow) if inputs or not listen else ([], [])
+        self.inputs += [Input(str(a), len(self.inputs) + at, None, address=a) for at, a in enumerate(listen)]
         self.is_stream = stream or any(i.is_pipe or i.is_followed for i in self.inputs)
         lateness = max(lateness or 0, 0)
         self._waits = not self.is_stream or lateness > 0
@@ -233,18 +237,20 @@ class Intake:
                     reorder.end(rank)
             if readers:
                 yield from reorder.release()
-        self._judge()
         for rank, reader in readers.items():
+            if not self.tally.is_intolerable:  # else lines were left unread
+                reader.settle()
             self._close(reader)
             if not self.is_laid_aside:
                 reorder.end(rank)
         if self.is_laid_aside:
             return
+        self._judge()
         for event in hold.end():
             reorder.add(event)
         yield from borne_out(reorder.release(), reorder.pace)
 
-    def _anew(self, readers: dict[int, Reader | Follower]) -> Iterator[tuple[int, bytes, int | None]]:
+    def _anew(self, readers: dict[int, Readable]) -> Iterator[tuple[int, bytes, int | None]]:
         """Behind what was read again: a line that an earlier pipe broke off in is over."""
         for rank, reader in readers.items():
             place = self.held.places[rank]
@@ -252,9 +258,7 @@ class Intake:
                 self._report(reader, b"\n", None)
                 yield rank, b"\n", None
 
-    def _take(
-        self, readers: dict[int, Reader | Follower], reorder: Reorder
-    ) -> tuple[int, bytes | None, int | None] | None:
+    def _take(self, readers: dict[int, Readable], reorder: Reorder) -> tuple[int, bytes | None, int | None] | None:
         """What is read next: of which input, and when it arrived, of a pipe; None where none has anything."""
         taken = next(self._again, None)
         if taken is not None:
@@ -269,7 +273,7 @@ class Intake:
             self._report(reader, chunk, arrived)
         return input.rank, chunk, arrived
 
-    def _report(self, reader: Reader | Follower, chunk: bytes, arrived: int | None) -> None:
+    def _report(self, reader: Readable, chunk: bytes, arrived: int | None) -> None:
         """Takes note of what was read of a stream, before anything comes of it."""
         rank = reader.input.rank
         self.held.places[rank] = Place(self.held.places[rank].text + len(chunk), reader.file, reader.mark)
@@ -287,7 +291,7 @@ class Intake:
                     reorder.add(ready, arrived)
             yield from reorder.release()
 
-    def _next(self, readers: dict[int, Reader | Follower], reorder: Reorder) -> Reader | Follower | None:
+    def _next(self, readers: dict[int, Readable], reorder: Reorder) -> Readable | None:
         """The input to read from now: the one that the others wait for. One that stays silent is idle, until it speaks.
 
         The wall clock decides only for how long the others are held back.
@@ -300,6 +304,8 @@ class Intake:
                 patience = min(STOP_CHECK, self._idle - silent)
             if self._on_wait is not None:
                 self._on_wait()
+            for reader in readers.values():
+                reader.settle()
             ends = self._drained_from is not None
             candidates = [r for rank, r in readers.items() if ends or rank == slowest or reorder.is_idle(rank)]
             ready = wait(candidates, max(patience, 0.0))
@@ -322,8 +328,8 @@ class Intake:
 
     # -- both ----------------------------------------
 
-    def _open(self, input: Input) -> Reader | Follower:
-        reader = Follower(input) if input.is_followed else Reader(input, self._stdin)
+    def _open(self, input: Input) -> Readable:
+        reader = open_input(input, self._stdin)
         if reader.error is None:
             self.tally.inputs += 1
         place = self.held.places[input.rank]
@@ -333,7 +339,7 @@ class Intake:
             self.held.begin(input)
         return reader
 
-    def _read(self, reader: Reader | Follower) -> bytes | None:
+    def _read(self, reader: Readable) -> bytes | None:
         before = reader.consumed
         chunk = reader.read()
         self.tally.bytes += reader.consumed - before
@@ -341,7 +347,7 @@ class Intake:
             self._on_progress(self.tally.bytes, self._bytes_total)
         return chunk
 
-    def _close(self, reader: Reader | Follower) -> None:
+    def _close(self, reader: Readable) -> None:
         if reader.error is not None:
             self.tally.errors.append(reader.error)
         reader.close()

@@ -18,6 +18,7 @@ from typing import IO, Protocol, TypeVar
 
 import msgspec
 
+from .address import Address
 from .archive import KINDS, READ, Archive, find_kind
 
 STANDARD_INPUT = "-"
@@ -37,13 +38,14 @@ _HEAD = max(map(len, _MAGICS))
 
 
 class Input(msgspec.Struct, frozen=True):
-    """One file or pipe. `name` as the user typed it, `rank` its place in the order given, `size` None for a pipe, and
-    for a file that is followed."""
+    """One file or pipe, or one address that others send to. `name` as the user typed it, `rank` its place in the order
+    given, `size` None for what has no end yet."""
 
     name: str
     rank: int
     size: int | None
     is_followed: bool = False
+    address: Address | None = None
 
     @property
     def is_pipe(self) -> bool:
@@ -259,6 +261,9 @@ class Reader:
     def renew(self) -> bool:
         """Whether another file took the place of the one that has been read."""
         return False
+
+    def settle(self) -> None:
+        """Nobody waits for an answer."""
 
     def close(self) -> None:
         if self._descriptor is not None and self.input.name != STANDARD_INPUT:
