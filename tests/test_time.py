@@ -17,9 +17,11 @@ from chainrun.engine.intake.ahead import FAR, SILENT, Pace
 from chainrun.engine.intake.intake import Intake
 from chainrun.engine.report.alert import Alert, encode
 from chainrun.engine.report.summary import to_summary
+from chainrun.engine.run import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from .test_cli import connection, start
 from .test_intake import Pipe, Small, lines
 from .worlds import checked
 
@@ -354,3 +356,26 @@ def test_forged_stamps_of_one_host_leave_the_alerts_of_all_others_as_they_are(
         stamps = list(forged(rng, arriving, least, count))
         assert others(raised(CHAINS, way(arriving))) == expected, name
         assert others(raised(CHAINS, way(with_forged(arriving, stamps)))) == expected, (name, json.dumps(stamps))
+
+
+# -- what came late ----------------------------------------
+
+
+def test_a_late_event_adds_an_alert_and_takes_none_away() -> None:
+    """It is a step like any other, and its alert says so; of what must not happen it ends nothing."""
+    analytic = checked(
+        "chain whole: spawn({ powershell.exe }) as shell -> egress within 10m\n"
+        "chain absent: spawn({ powershell.exe }) as shell -> !egress within 1m\n"
+    )
+
+    def flags(*rows: str) -> dict[str, list[str]]:
+        run = Run([analytic], [], stdin=io.BytesIO("".join(rows).encode()))
+        return {alert.chain: list(alert.flags) for alert in run}
+
+    begin, then, after = start(0, 100, "powershell.exe"), connection(9, 100), start(50, 7, "notepad.exe")
+    end = start(200, 8, "notepad.exe")
+    assert flags(begin, then, after, end) == {"whole": []}
+    late = flags(begin, after, then, end)
+    assert "late" in late["whole"]
+    assert "absent" in late
+    assert flags(begin, after, end).keys() == {"absent"}
