@@ -23,6 +23,7 @@ from .checkpoint.stamp import Stamp
 from .engine import Engine
 from .event import Event, Origin
 from .formats import Format, FormatError, load_formats
+from .formats.rawpath import RawPath
 from .formats.spec import Fault
 from .intake.address import Address
 from .intake.demand import EVERYTHING
@@ -55,6 +56,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     telemetry       names of the formats that may be read; none: all
     telemetry_files format files of one's own, tried before the shipped ones
     max_state       bytes that partial matches may take, of all hosts together
+    unwrap          places of envelopes where records stand, besides those that are known
     whole           events that can matter to no chain are taken too: the same, but slower
     follow          files are followed as they grow and are rotated, without end
     listen          addresses of this machine to which others send lines
@@ -75,6 +77,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     telemetry: tuple[str, ...] = ()
     telemetry_files: tuple[str, ...] = ()
     max_state: int | None = None
+    unwrap: tuple[RawPath, ...] = ()
     whole: bool = False
     follow: bool = False
     listen: tuple[Address, ...] = ()
@@ -149,7 +152,8 @@ class Run:
     def _normaliser(self) -> Normaliser:
         """What makes events of lines, as the loaded chains need them."""
         demand = EVERYTHING if self._options.whole else self.engine.demand
-        return Normaliser(self._formats, self.engine.fields | SHOWN, demand, sieve=self._options.sieve)
+        options = self._options
+        return Normaliser(self._formats, self.engine.fields | SHOWN, demand, sieve=options.sieve, unwrap=options.unwrap)
 
     def load(self, analytics: Sequence[Analytic]) -> tuple[str, ...]:
         """Goes on with these analytics, from `on_wait`, and returns the names of the chains that begin now: one that
@@ -268,6 +272,7 @@ def _settings(options: Options) -> dict[str, object]:
         "inventory": Path(options.inventory) if options.inventory is not None else None,
         "max-state": options.max_state,
         "whole": options.whole,
+        "unwrap": tuple(".".join(path) for path in options.unwrap),
         "from": options.span.since,
         "to": options.span.until,
     }

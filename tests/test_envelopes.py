@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chainrun.engine import cli
+from chainrun.engine.cli.exits import Exit
 from chainrun.engine.event import Event, Origin
 from chainrun.engine.formats import load_formats
 from chainrun.engine.formats.event_xml import read_event
@@ -191,6 +193,22 @@ def test_envelopes_have_a_bottom() -> None:
     for _ in range(20):
         line = {"message": json.dumps(line)} if len(json.dumps(line)) < 100_000 else {"event": line}
     assert isinstance(events(line), Rejected)
+
+
+@pytest.mark.parametrize("wrapped", [LAUREL, json.dumps(LAUREL), [LAUREL]])
+def test_a_user_may_say_where_else_records_stand(wrapped: Any) -> None:
+    """`--unwrap ours.inner`: an object, its text, or a list of them, as in the envelopes that are known."""
+    line = json.dumps({"ours": {"inner": wrapped, "host": "not.it"}, "host": {"name": "outside"}}).encode()
+    assert isinstance(NORMALISER.normalise(line, AT), Rejected)
+    told = Normaliser(load_formats(), unwrap=(("ours", "inner"),)).normalise(line, AT)
+    assert isinstance(told, list)
+    assert same(told[0], only(LAUREL))
+
+
+@pytest.mark.parametrize("said", ["", "a..b", ".a"])
+def test_what_is_no_path_is_told(said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["normalise", "--unwrap", said, "x.jsonl"]) == Exit.USAGE
+    assert "is no path" in capsys.readouterr().err
 
 
 def test_a_format_may_say_where_else_its_records_stand(tmp_path: Path) -> None:

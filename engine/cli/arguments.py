@@ -14,11 +14,16 @@ from typing import Annotated
 import typer
 from chainrun.dsl.literal import DURATION, microseconds
 
+from ..formats.rawpath import RawPath, parse_path
 from ..intake.address import Address, AddressError, parse_address
 from ..intake.source import STANDARD_INPUT, is_telemetry, is_utf8
 from ..report.escape import excerpt
 from .exits import UsageError
 
+UnwrapOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATH", help="Where a shipper of your own puts records, as `a.b`; may be repeated."),
+]
 WordsArgument = Annotated[
     list[str], typer.Argument(metavar="CHAIN|EVENTS", help="Chains and events, in any order.", show_default=False)
 ]
@@ -132,6 +137,17 @@ def needs_files(inputs: Sequence[str], command: str) -> None:
         raise UsageError(
             "events are read more than once, so they cannot come through a pipe", "write them to a file first"
         )
+
+
+def places(said: Sequence[str] | None) -> tuple[RawPath, ...]:
+    """Where `--unwrap` says that records stand."""
+    found = []
+    for text in said or ():
+        path = parse_path(text)
+        if path is None:
+            raise UsageError(f"`{excerpt(text, 100)}` is no path", "write the keys with dots between them: `a.b`")
+        found.append(path)
+    return tuple(found)
 
 
 def host_name(name: str | None) -> str | None:

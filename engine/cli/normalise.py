@@ -22,9 +22,11 @@ from .arguments import (
     LatenessOption,
     TelemetryFileOption,
     TelemetryOption,
+    UnwrapOption,
     duration,
     host_name,
     needs_events,
+    places,
 )
 from .begin import sound
 from .exits import Exit
@@ -38,13 +40,14 @@ def command(
     inventory: InventoryOption = None,
     telemetry: TelemetryOption = None,
     telemetry_file: TelemetryFileOption = None,
+    unwrap: UnwrapOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
 ) -> int:
     needs_events(files or [], "chainrun normalise")
     with sound():
         formats, known = choose_formats(tuple(telemetry or ()), tuple(telemetry_file or ())), open_inventory(inventory)
     late, name = duration(lateness), host_name(host)
-    intake = Intake(files or [], Normaliser(formats), lateness=late, host=name, inventory=known)
+    intake = Intake(files or [], Normaliser(formats, unwrap=places(unwrap)), lateness=late, host=name, inventory=known)
     out = sys.stdout.buffer  # JSON is UTF-8, whatever the locale
     with drained(intake) as interrupted:
         for event in intake:

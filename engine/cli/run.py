@@ -26,6 +26,7 @@ from .arguments import (
     ListenOption,
     TelemetryFileOption,
     TelemetryOption,
+    UnwrapOption,
     WordsArgument,
     addresses,
     chains_again,
@@ -33,6 +34,7 @@ from .arguments import (
     host_name,
     needs_chain,
     needs_events,
+    places,
     split,
 )
 from .bad_lines import DeadLetterFile, DeadLetterOption, MaxBadOption, StrictOption, tolerance, verdict
@@ -96,6 +98,7 @@ def command(
     max_state: MaxStateOption = None,
     state: StateOption = None,
     checkpoint_every: EveryOption = "10s",
+    unwrap: UnwrapOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     last: LastOption = None,
@@ -141,6 +144,7 @@ def command(
         telemetry=tuple(telemetry or ()),
         telemetry_files=tuple(telemetry_file or ()),
         max_state=size(max_state),
+        unwrap=places(unwrap),
         follow=follow,
         listen=addresses(listen),
         span=span(since, until, last, state),

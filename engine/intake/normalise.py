@@ -67,6 +67,7 @@ class Normaliser:
     wanted        the canonical fields that anybody reads, besides those that lineage and order always need; None: all
     demand        records that nobody needs yield no event
     sieve         look at a line first as one of the format that is expected: the same, in a fraction of the time
+    unwrap        places of envelopes where records stand, besides those that are known
     ticks         records that nobody needs tell what time it is: an event of no kind and without fields, one a second
     is_whole      every record is needed
     read          how many records there were, by format
@@ -78,6 +79,7 @@ class Normaliser:
         wanted: frozenset[str] | None = None,
         demand: Demand = EVERYTHING,
         sieve: bool = True,
+        unwrap: tuple[RawPath, ...] = (),
     ) -> None:
         self.ticks = False
         self.is_whole = demand.kinds is None
@@ -90,7 +92,7 @@ class Normaliser:
         self._plans = tuple(plan(at, self._decoder, self._decoder) for at in range(len(formats)))
         self._recogniser = Recogniser(formats, tuple(plan.gate.matches for plan in self._plans), self._decoder.heads)
         self._sieve = Sieve(formats, self._decoder, wanted, demand, plan) if sieve else None
-        self._envelopes = Envelopes(tuple(path for format in formats for path in format.unwrap))
+        self._envelopes = Envelopes((*unwrap, *(path for format in formats for path in format.unwrap)))
 
     @property
     def read(self) -> Counter[str]:
