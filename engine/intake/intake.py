@@ -205,7 +205,8 @@ class Intake:
             try:
                 while not self._stopped and (chunk := self._read(reader)) != b"":
                     for line in splitter.feed(chunk) if chunk else ():
-                        kept.add(self._normalise(line, input))
+                        if events := self._normalise(line, input):
+                            kept.add(events)
                 if not self._stopped:  # else the last line is only the part of one that was read
                     for line in splitter.end():
                         kept.add(self._normalise(line, input))
