@@ -85,6 +85,15 @@ def test_what_is_appended_is_read_once(log: Path, clock: Clock) -> None:
     assert take(follower) == ["two\nthree\n"]
 
 
+def test_a_file_larger_than_a_block_is_read_to_its_end(
+    log: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nothing changes in it while it is read."""
+    monkeypatch.setattr("chainrun.engine.intake.follow.READ", 10)
+    append(log, "0123456789" * 5)
+    assert take(follow(log, clock)) == ["0123456789" * 5]
+
+
 def test_a_file_that_does_not_exist_yet_is_waited_for(tmp_path: Path, clock: Clock) -> None:
     log = tmp_path / "not" / "yet" / "app.log"
     follower = follow(log, clock)

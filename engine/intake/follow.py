@@ -59,7 +59,7 @@ class Follower:
             self._open(self._path)
             return self._descriptor is not None
         status = os.fstat(self._descriptor)
-        if (status.st_size, status.st_mtime_ns) != self._looked:
+        if status.st_size > self._position or (status.st_size, status.st_mtime_ns) != self._looked:
             return True
         return self._is_settled()
 
