@@ -1,6 +1,7 @@
 """`kill -9` at every point of a run with `--state`: started again until it ends, it has written what an undisturbed run
 writes, byte for byte. CHAINRUN_KILLS=200 kills as often over each input."""
 
+import json
 import os
 import random
 import signal
@@ -150,6 +151,35 @@ def test_what_was_read_of_a_pipe_is_not_lost(tmp_path: Path) -> None:
     kills = [(rng.choice(("journal written", *POINTS)), rng.randrange(1, 8)) for _ in range(max(KILLS, 10))]
     assert bench.piped("killed", kills) == expected
     assert expected.count(b"\n") > 20
+
+
+def test_a_followed_file_is_read_once_whatever_dies(tmp_path: Path) -> None:
+    """While it grows, and is rotated: every alert once, and without a rotation the same bytes."""
+    bench = Bench(tmp_path, 5)
+    assert bench.run("whole", "follow") == 0
+    expected = bench.alerts("whole")
+    assert expected.count(b"\n") > 20
+    for rotates in (False, True):
+        name, rng = f"followed{rotates}", random.Random(11)
+        lines = bench.text.splitlines(keepends=True)
+        bench.input.unlink()
+        old = 0
+        while lines:
+            part = rng.randrange(20, 60)
+            if rotates and bench.input.exists() and rng.random() < 0.5:
+                old += 1
+                bench.input.rename(bench.input.with_name(f"events.jsonl.{old}"))
+            with bench.input.open("ab") as file:
+                file.write(b"".join(lines[:part]))
+            del lines[:part]
+            bench.run(name, "follow", rng.choice(POINTS), rng.randrange(1, 4))
+        assert bench.run(name, "follow") == 0
+        found = bench.alerts(name)
+        assert found == expected if not rotates else editions(found) == editions(expected)
+
+
+def editions(text: bytes) -> list[tuple[str, int]]:
+    return [(alert["alert_id"], alert["revision"]) for alert in map(json.loads, text.splitlines())]
 
 
 def test_a_file_that_grows_is_gone_on_with_where_it_was_left(tmp_path: Path) -> None:
