@@ -355,3 +355,60 @@ def test_what_is_wrong_with_a_followed_file_is_said_at_once(here: Path) -> None:
 def test_following_nothing_is_refused(here: Path, chainrun: Command) -> None:
     code, _, err = chainrun("t.chain", "--follow")
     assert (code, "no file is named that could be followed" in err) == (Exit.USAGE, True)
+
+
+def test_killed_again_and_again_it_writes_what_an_undisturbed_run_writes(here: Path) -> None:
+    """With `--state`, while the file grows and is rotated: byte for byte. CHAINRUN_KILLS=200 kills as often."""
+    kills = int(os.environ.get("CHAINRUN_KILLS", "6"))
+    log, chance = here / "app.log", random.Random(7)
+    log.write_text(start(0, 1, "notepad.exe"))
+    done = threading.Event()
+
+    def write() -> None:
+        n = 0
+        while not done.is_set() or n % 90:
+            text = start(n, 100 + n, "powershell.exe") + connection(n + 1, 100 + n)
+            for part in (text[:700], text[700:]):
+                append(log, part)
+            n += 1
+            time.sleep(0.02)
+            if n % 90 == 0:
+                log.rename(here / f"app.log.{10_000 - n}")
+                log.write_text("")
+        append(log, start(n + 60, 99, "notepad.exe"))
+
+    def begin(name: str) -> subprocess.Popen[bytes]:
+        words = [*COMMAND, "t.chain", "-q", "--follow", "app.log", "--lateness", "2s", "--state", f"{name}.state"]
+        return subprocess.Popen([*words, "--checkpoint-every", "100ms", "-o", f"{name}.jsonl"], cwd=here)
+
+    undisturbed, killed = begin("undisturbed"), begin("killed")
+    deadline = time.monotonic() + 60  # before the first checkpoint nothing is known of the file but its name
+    while not all((here / f"{name}.state" / "journal-1").exists() for name in ("undisturbed", "killed")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    killed.kill()
+    killed.wait()
+    writer = threading.Thread(target=write)
+    writer.start()
+    for _ in range(kills):
+        killed = begin("killed")
+        time.sleep(chance.uniform(0.5, 2.5))
+        killed.kill()
+        killed.wait()
+    done.set()
+    writer.join()
+    killed = begin("killed")
+    deadline = time.monotonic() + 60
+    size = -1
+    while time.monotonic() < deadline:  # until nothing more comes of either
+        time.sleep(4)
+        now = sum((here / f"{name}.jsonl").stat().st_size for name in ("undisturbed", "killed"))
+        if now == size:
+            break
+        size = now
+    for process in (undisturbed, killed):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    alerts = (here / "undisturbed.jsonl").read_bytes()
+    assert alerts.count(b"\n") >= 90
+    assert (here / "killed.jsonl").read_bytes() == alerts

@@ -334,10 +334,13 @@ class Intake:
         if reader.error is None:
             self.tally.inputs += 1
         place = self.held.places[input.rank]
-        is_begun = place.text > 0 or (input.is_followed and place.file is not None)
+        is_begun = place.text > 0 or place.file is not None
         is_known = is_begun and not input.is_pipe and reader.error is None
         if is_known and not reader.skip(place.text, place.file, place.mark):
+            is_begun = False
             self.held.begin(input)
+        if input.is_followed and not is_begun:  # by which it is found again, though nothing has been read of it
+            self.held.begin(input, reader.file)
         return reader
 
     def _read(self, reader: Readable) -> bytes | None:
