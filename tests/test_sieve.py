@@ -235,6 +235,24 @@ def test_a_line_yields_the_same_with_the_sieve_and_without(
         assert shown(with_sieve.normalise(line, AT)) == shown(without.normalise(line, AT)), line[:500]
 
 
+@pytest.mark.parametrize("value", ["1e999", "-1e999", "1e-999", '"\\ud800"', "9" * 5_000, "[[[[1]]]]", '"\\u0000"'])
+@pytest.mark.parametrize("kinds", [("spawn",), ("load",)])
+def test_what_is_odd_behind_the_head_is_as_odd_with_the_sieve(value: str, kinds: tuple[str, ...]) -> None:
+    """In a field that is read of the whole record, in one that nobody reads, in one that is cut out of a message."""
+    formats, wanted = load_formats(), frozenset({"process.command_line", "user.name"})
+    normalisers = [Normaliser(formats, wanted, of_kinds(*kinds), sieve=sieve) for sieve in (True, False)]
+    times = (
+        '"@timestamp":"2023-09-05T23:00:00Z","TimeCreated":"2023-09-05T23:00:00Z","UtcTime":"2023-09-06 06:00:00.000"'
+    )
+    record = f'{{"SourceName":"Microsoft-Windows-Sysmon","EventID":1,"Hostname":"a",{times},"ProcessId":"4"'
+    plain = f'{record},"Image":"C:\\\\a.exe"}}'.encode()
+    for key in ("CommandLine", "User", "x", "Message", "Image", "UtcTime"):
+        odd = f'{record},"{key}":{value}}}'.encode()
+        for line in (plain, odd, plain, odd):
+            one, other = (normaliser.normalise(line, AT) for normaliser in normalisers)
+            assert shown(one) == shown(other), line
+
+
 def test_what_is_of_the_expected_format_is_not_decoded_as_any_other() -> None:
     """Else the sieve would be exact, and of no use."""
     formats = load_formats()

@@ -119,7 +119,10 @@ class Normaliser:
             plan, head, verdict, record = looked
             if not verdict.is_taken:
                 return plan.tick(head, origin) if self.ticks else []
-            record = head if plan.is_whole else record or plan.decode(line)
+            try:
+                record = head if plan.is_whole else record or plan.decode(line)
+            except DecodeError as error:  # what the head left out is none that JSON has
+                return Rejected(error.cause)
             events = plan.make(record, verdict, line, origin)
             return Rejected(NO_TIME) if events is None else events
         try:
@@ -199,7 +202,7 @@ class _FormatPlan:
         self.count = 0
         self.is_whole = head is body
         self.gate = Gate(format, head, wanted, demand, memory, is_head=not self.is_whole)
-        self.decode = body.quick
+        self.decode = body.decode
         self._body = body
         self._demand = demand
         self._wanted = wanted

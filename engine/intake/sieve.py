@@ -20,7 +20,7 @@ from chainrun.engine.formats.format import Field, Format, Recognition
 from chainrun.engine.formats.rawpath import RawPath
 from chainrun.engine.formats.recognise import excludes
 
-from .decode import Decoder, Reader
+from .decode import DecodeError, Decoder, Reader
 from .demand import Demand
 from .gate import HEAD, Gate, Verdict, is_asked_for
 from .resolve import recognition
@@ -31,7 +31,7 @@ LIKES = 100_000  # heads of one format that are remembered
 DENSITY = 2_000  # lines by which is judged how many of them are needed
 LOOKS = 4_096  # keys of one format, the same
 _SECOND = len("2026-03-02T09:01:44")
-_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DecodeError)
 
 
 class Deals(Protocol):
