@@ -21,11 +21,13 @@ from chainrun.dsl.parser import parse
 
 from ..engine import Engine
 from ..match.automaton import SCOPES
+from ..match.conditions import reads
 from ..match.groups import Node
 from ..report.alert import stamp
 from ..report.funnel import Funnel, funnels
 from ..report.phrase import phrase
 from ..report.roles import roles
+from .why_broken import breakers, broken_by
 from .why_change import Change, Named, change, holds, is_about_parent, is_unknown, named
 from .why_entity import EntityFilter
 from .why_follow import MOST_OTHERS, Follow, Near, Sighting, Trial
@@ -68,6 +70,7 @@ class Stop(msgspec.Struct, frozen=True, omit_defaults=True):
     unknown  they do not say what is asked
     took     how long it took, of limits of time, in microseconds; `limit`: how long it may
     nearest  the first of those events
+    broken   of what must not happen: an event that did, where one is known
     change   the smallest change of the chain that lets it match, all else being there
     """
 
@@ -79,6 +82,7 @@ class Stop(msgspec.Struct, frozen=True, omit_defaults=True):
     took: int | None = None
     limit: int | None = None
     nearest: Place | None = None
+    broken: Place | None = None
     change: Change | None = None
 
 
@@ -186,7 +190,7 @@ class Why:
         self.trials = [
             Trial(analytic, number, one)
             for number, (analytic, chain) in enumerate(self.chains)
-            for one in weaker(chain)
+            for one in (*weaker(chain), *breakers(chain))
         ]
         # one chain an analytic, so that the engine keeps whatever memory any of them asks for
         self.analytics = tuple(msgspec.structs.replace(t.analytic, chains=(t.weaker.chain,)) for t in self.trials)
@@ -230,6 +234,8 @@ class Why:
         found: dict[tuple[Hashable, frozenset[int], Who], _Found] = {}
         for trial in sorted(trials, key=lambda t: t.weaker.asked is not Asked.NOTHING):
             of = trial.weaker
+            if of.is_breaker:
+                continue
             for near in trial.near.values():
                 at_fault = {near.step} if of.asked is not Asked.NOTHING else set()
                 at_fault |= {of.also.step} if of.also is not None else set()
@@ -260,17 +266,15 @@ class Why:
         sightings = {n: s for n, s in shown.sightings.items() if n not in one.missing}
         host = next((s.event.host for s in sightings.values()), "")
         matched = tuple(Matched(n, s.step.capture or s.step.kind, place(s)) for n, s in sorted(sightings.items()))
+        breaks = [near for t in self.trials if t.chain == number and t.weaker.is_breaker for near in t.near.values()]
         missing = []
         for n in sorted(one.missing):
             each = (
                 stop
                 for near in stops
-                for of, step in (
-                    (near.weaker, near.step),
-                    (near.weaker.also, near.weaker.also and near.weaker.also.step),
-                )
-                if of is not None and step == n
-                for stop in _stops(near, of, chain, names)
+                for of, step in _asked(near)
+                if step == n
+                for stop in _stops(near, of, chain, names, breaks)
             )
             missing.append(
                 Missing(
@@ -347,7 +351,7 @@ def _asked(near: Near) -> Iterator[tuple[Weaker, int]]:
         yield near.weaker.also, near.weaker.also.step
 
 
-def _stops(near: Near, of: Weaker, chain: Chain, names: Named) -> Iterator[Stop]:
+def _stops(near: Near, of: Weaker, chain: Chain, names: Named, breaks: Sequence[Near]) -> Iterator[Stop]:
     """What stopped these matches: one for each change that would let some of them match."""
     step = near.step if of is near.weaker else of.step
     at_fault = near.sightings.get(step)
@@ -374,6 +378,12 @@ def _stops(near: Near, of: Weaker, chain: Chain, names: Named) -> Iterator[Stop]
     limit = {Asked.WINDOW: chain.within}
     if of.hop is not None:
         limit |= {Asked.LATEST: of.hop.most, Asked.EARLIEST: of.hop.least}
+    if of.reason and of.condition is not None:  # told at the last event that it speaks of, wherever that stands
+        about = {capture for capture, _ in reads(of.condition)}
+        at_fault = next(
+            (s for _, s in sorted(near.sightings.items(), reverse=True) if s.step.capture in about), at_fault
+        )
+    broken = broken_by(of, near, breaks) if of.broken else None
     yield Stop(
         of.asked,
         of.reason or of.what,
@@ -382,6 +392,7 @@ def _stops(near: Near, of: Weaker, chain: Chain, names: Named) -> Iterator[Stop]
         took=abs(near.over) if near.over is not None else None,
         limit=limit.get(of.asked),
         nearest=place(at_fault) if at_fault is not None else None,
+        broken=place(broken) if broken is not None else None,
         change=change(near, of, at_fault, chain, names),
     )
 

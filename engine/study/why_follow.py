@@ -68,9 +68,10 @@ class Near:
     sightings the nearest's events, by the numbers of their steps
     count     how many events completed it
     others    the events in the place where less is asked, of all its matches
+    is_led    the steps that broke an absence stand before all others
     """
 
-    __slots__ = ("at", "count", "others", "over", "scope", "sightings", "step", "weaker")
+    __slots__ = ("at", "count", "is_led", "others", "over", "scope", "sightings", "step", "weaker")
 
     def __init__(self, weaker: Weaker, scope: Hashable) -> None:
         self.weaker = weaker
@@ -81,11 +82,14 @@ class Near:
         self.sightings: dict[int, Sighting] = {}
         self.count = 0
         self.others: dict[int, Sighting] = {}  # by the order of the event
+        self.is_led = False
 
     def add(self, at: int, nodes: list[Node], distance: int | None) -> None:
         """Take in a match: its nodes, the last first."""
         self.count += 1
-        place = next((n for n in nodes if n.step.number == self.step), None)
+        asked = self.weaker.broken if self.weaker.is_breaker else (self.step,)
+        place = next((n for n in nodes if n.step.number in asked), None)
+        self.is_led = place is nodes[-1]
         if place is not None and len(self.others) < MOST_OTHERS:
             self.others.setdefault(place.event.order, _sighted(place))
         if self.count == 1 or (distance is not None and self.over is not None and distance < self.over):
@@ -110,7 +114,7 @@ class Trial:
         if completion.exclusion is not None:
             return
         nodes = completion.node.line()
-        if not is_wanted(nodes):
+        if not self.weaker.is_breaker and not is_wanted(nodes):
             return
         distance, nodes = nearest(self.weaker, completion, at)
         last = nodes[0]

@@ -87,6 +87,9 @@ def _missing(missing: Missing, miss: Miss, paint: Paint) -> Iterator[str]:
         if stop.nearest is not None:
             yield f"        {escape(stop.nearest.what)}"
             yield f"        {paint(_where(stop.nearest), 'dim')}"
+        if stop.broken is not None:
+            yield f"        {paint('broken by', 'yellow')}  {escape(stop.broken.what)}"
+            yield f"        {paint(_where(stop.broken, with_host=True), 'dim')}"
         if stop.change is not None:
             setting = stop.change.setting
             change = f"--set {quote(escape(setting))}" if setting is not None else escape(stop.change.text)
@@ -117,6 +120,7 @@ def _said(stop: Stop) -> str:
         return f"{events} but for what {'it does' if stop.events == 1 else 'they do'} not say: {what}"
     took = short(stop.took or 0)
     limit = duration(stop.limit) if stop.limit is not None else "less"
+    happened = "happened" if stop.broken is not None else "happened, or may have"
     match stop.asked:
         case Asked.WINDOW:
             return f"{events} too late: {took} from the first step to the last, and the window is {limit}"
@@ -127,11 +131,11 @@ def _said(stop: Stop) -> str:
         case Asked.EXCEPTION:
             return f"{events} excepted as “{what}”"
         case Asked.ABSENCE:
-            return f"{events} but for `!{what}`, which happened, or may have"
+            return f"{events} but for `!{what}`, which {happened}"
         case Asked.UNTIL:
             return f"{events} after `until {what}` had ended it"
         case Asked.PRIOR:
-            return f"{events} but for an earlier `{what}`, which happened, or may have"
+            return f"{events} but for an earlier `{what}`, which {happened}"
         case Asked.WORDS:
             return f"{events} but for what is asked of it: {what}"
         case Asked.CONDITION:
@@ -157,5 +161,6 @@ def _none(missing: Missing) -> str:
     return f"{kinds}, {missing.alone:,} of them the step by {selves}, the nearest in time:"
 
 
-def _where(place: Place) -> str:
-    return f"{place.time[:23].replace('T', ' ')}  {excerpt(place.input, _WHERE)}:{place.line}"
+def _where(place: Place, with_host: bool = False) -> str:
+    host = f"  {excerpt(place.host, _WHERE)}" if with_host and place.host else ""
+    return f"{place.time[:23].replace('T', ' ')}{host}  {excerpt(place.input, _WHERE)}:{place.line}"

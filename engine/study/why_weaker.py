@@ -58,6 +58,7 @@ class Weaker(msgspec.Struct, frozen=True, kw_only=True):
     argument, condition       what is not tested
     reason                    of an exception
     least                     what it asks of a count
+    broken, is_breaker        of an absence: the steps that must not happen; whether it asks for them (`why_broken`)
     also                      what else it does not ask, of another step
     """
 
@@ -73,6 +74,8 @@ class Weaker(msgspec.Struct, frozen=True, kw_only=True):
     in_any_order: bool = False
     reason: str = ""
     least: int = 0
+    broken: frozenset[int] = frozenset()
+    is_breaker: bool = False
     also: "Weaker | None" = None
 
 
@@ -124,10 +127,13 @@ def _of_whole(chain: Chain, last: int) -> Iterator[Weaker]:
             step=last,
             asked=Asked.EXCEPTION,
             what=condition_text(exclusion.when),
+            condition=exclusion.when,
             reason=exclusion.reason,
         )
     if chain.until is not None:
-        yield Weaker(chain=replace(chain, until=None), step=last, asked=Asked.UNTIL, what=chain.until.title)
+        broken = frozenset({chain.until.number})
+        whole = replace(chain, until=None)
+        yield Weaker(chain=whole, step=last, asked=Asked.UNTIL, what=chain.until.title, broken=broken)
 
 
 def _of_unit(chain: Chain, unit: frozenset[int]) -> Iterator[Weaker]:
@@ -180,9 +186,10 @@ def _absences(chain: Chain, at: int, number: int) -> Iterator[Weaker]:
         left = [*positions[:i], *positions[i + 1 :]]
         if i == 0:
             left[0] = replace(left[0], hop=None)
-        (absent, *_) = model.steps(positions[i].element)
+        absent = list(model.steps(positions[i].element))
         fewer = replace(chain, positions=tuple(left))
-        yield Weaker(chain=fewer, step=number, asked=Asked.ABSENCE, what=absent.title)
+        broken = frozenset(step.number for step in absent)
+        yield Weaker(chain=fewer, step=number, asked=Asked.ABSENCE, what=absent[0].title, broken=broken)
 
 
 # -- inside an element ----------------------------------------
@@ -226,8 +233,9 @@ def _inside(element: Element, unit: frozenset[int]) -> Iterator[_Found]:
             return
         case model.WithoutPrior():
             number = min(positive(element))
-            what = element.prior.title
-            yield element.element, Weaker(chain=nothing, step=number, asked=Asked.PRIOR, what=what), False
+            what, broken = element.prior.title, frozenset({element.prior.number})
+            weaker = Weaker(chain=nothing, step=number, asked=Asked.PRIOR, what=what, broken=broken)
+            yield element.element, weaker, False
         case model.Counted() | model.Repeat():
             yield from _fewer(element, nothing)
     for changed, weaker, loose in _inside(element.element, unit):
