@@ -1,5 +1,6 @@
 """`chainrun explain --alert`: why an alert came, told from the alert and the chain that raised it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +126,38 @@ def test_a_hostile_record_cannot_steer_the_terminal(here: Path, chainrun: Comman
     Path("alerts.jsonl").write_bytes(b"\n".join(map(encode, alerts("x1.chain"))))
     code, out, _ = chainrun("explain", "--alert", "", "alerts.jsonl", "x1.chain")
     assert code == Exit.OK and "\x1b" not in out and r"process.command_line bash \x1b[2J" in out
+
+
+def test_json_says_the_same(here: Path, chainrun: Command) -> None:
+    code, out, err = chainrun("explain", "--alert", "", "--format", "json", "alerts.jsonl", "x1.chain")
+    assert (code, err, out.count("\n")) == (Exit.OK, "", 1)
+    told = json.loads(out)
+    assert (told["took"], told["within"], told["is_as_then"]) == (9_000_000, 600_000_000, True)
+    assert [(s["step"], s["matched"], s.get("after"), s.get("gap")) for s in told["steps"]] == [
+        (1, True, None, None),
+        (2, True, 1, 5_000_000),
+        (3, False, None, None),
+        (4, False, None, None),
+        (5, True, 2, 4_000_000),
+    ]
+    assert told["steps"][1]["tested"][0]["words"] == ["`bash` of `Shells`"]
+    assert told["steps"][1]["joined"][0]["match"] == {"user.name": "ada"}
+    assert set(told["steps"][2]["absent"]) == {"from", "to"}
+    assert told["exceptions"][0]["holds"] is False
+    assert {p["name"]: p["value"] for p in told["parameters"]}["Window"] == "10m"
+
+
+def test_json_cannot_steer_the_terminal_and_is_for_alerts(here: Path, chainrun: Command) -> None:
+    Path("x1.chain").write_text(CHAIN.replace("name as child", 'name and process.command_line != "x" as child'))
+    Path("alerts.jsonl").write_bytes(b"\n".join(map(encode, alerts("x1.chain"))))
+    _, out, _ = chainrun("explain", "--alert", "", "-f", "json", "alerts.jsonl", "x1.chain")
+    assert "\x1b" not in out and r"\u001b[2J" in out
+    for words, message in (
+        (("--format", "json", "x1.chain"), "`--format json` is for `--alert`"),
+        (("--alert", "", "--dot", "alerts.jsonl", "x1.chain"), "`--dot` draws chains, not alerts"),
+    ):
+        code, out, err = chainrun("explain", *words)
+        assert (code, out) == (Exit.USAGE, "") and message in err
 
 
 def test_an_id_may_be_shortened_and_the_last_edition_counts(here: Path, chainrun: Command) -> None:

@@ -8,6 +8,7 @@ those that come with the product.
 
 import sys
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from importlib.resources import files
 from typing import Annotated
 
@@ -25,17 +26,27 @@ from .chains import SetOption, SiteOption, load
 from .exits import Exit, UsageError
 
 
+class Form(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
 def command(
     words: Annotated[list[str], typer.Argument(metavar="CHAIN|ALERTS", show_default=False)],
     dot: Annotated[bool, typer.Option("--dot", help="Draw the automaton in GraphViz' language.")] = False,
     alert: Annotated[
         str | None, typer.Option(metavar="ID", help="Say why this alert of a file of alerts (jsonl) came.")
     ] = None,
+    form: Annotated[Form, typer.Option("--format", "-f", help="With --alert: how it is told.")] = Form.TEXT,
     settings: SetOption = None,
     site: SiteOption = None,
 ) -> int:
     if alert is not None:
-        return _alert(alert, words, settings, site)
+        if dot:
+            raise UsageError("`--dot` draws chains, not alerts", "`chainrun explain --dot my.chain`")
+        return _alert(alert, words, form, settings, site)
+    if form is not Form.TEXT:
+        raise UsageError(f"`--format {form}` is for `--alert`", f"`{_WITH} --format {form}`")
     paths = [path for word in words for path in expand(word)]
     needs_chain(paths, "explain")
     library = load(paths, settings, site, quiet=True)
@@ -51,9 +62,10 @@ def command(
     return Exit.OK
 
 
-def _alert(id: str, words: Sequence[str], settings: Sequence[str] | None, site: str | None) -> int:
+def _alert(id: str, words: Sequence[str], form: Form, settings: Sequence[str] | None, site: str | None) -> int:
     """Explains one alert of a file of alerts."""
     from ..study.account import account
+    from ..study.account_json import to_json
     from ..study.account_text import to_text
     from ..study.recorded import RecordError, read_alerts
 
@@ -69,7 +81,7 @@ def _alert(id: str, words: Sequence[str], settings: Sequence[str] | None, site: 
     told = next((told for a in library.analytics if a.id == found.analytic and (told := account(found, a))), None)
     if told is None:
         raise UsageError(_no_chain(found, library.analytics), f"name the chain file that raised it: `{_WITH}`")
-    sys.stdout.write(to_text(told, Paint(is_wanted(sys.stdout))))
+    sys.stdout.write(to_json(told) if form is Form.JSON else to_text(told, Paint(is_wanted(sys.stdout))))
     return Exit.OK
 
 
