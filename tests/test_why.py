@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chainrun.dsl import model
+from chainrun.dsl import model, tree
 from chainrun.dsl.check import check
 from chainrun.dsl.loader import load
 from chainrun.dsl.model import Analytic, Chain
@@ -78,11 +78,23 @@ def test_the_analytics_own_stories(path: Path) -> None:
                 name, _, _ = stop.change.setting.partition("=")
                 assert stop.took is not None
                 assert not matches(path, test, f"{name}={-(-stop.took // 1000) - 1}ms"), test.title
+            for fewer in without_a_word(stop.change.setting):
+                assert not matches(path, test, fewer), f"{test.title}: {stop.change.setting}, where {fewer} would do"
         for miss in found:
             changes = [stop.change for m in miss.missing for stop in m.stops]
             both = [change.setting for change in changes if change is not None and change.setting is not None]
             if miss.together and len(both) == len(changes) == 2:
                 assert matches(path, test, *both), f"{test.title}: {both}"
+
+
+def without_a_word(setting: str) -> Iterator[str]:
+    """A change of a list without each of its words; of one word, no change is left, and its story is silent."""
+    (change,) = command_line([setting]).settings
+    if isinstance(change.value, tree.WordSet):
+        head, words = setting.split("={")[0], list(map(str.strip, setting.split("={")[1].rstrip(" }").split(",")))
+        assert len(words) == len(change.value.items)
+        for i in range(len(words) if len(words) > 1 else 0):
+            yield f"{head}={{ {', '.join(words[:i] + words[i + 1 :])} }}"
 
 
 def matches(path: Path, test: model.Test, *settings: str) -> bool:
@@ -162,6 +174,28 @@ def test_a_bound_of_a_comparison() -> None:
     stop = stop_at(2, chain, WORD, "5s egress 203.0.113.9:80 pid=10")
     assert stop.asked is Asked.CONDITION
     assert stop.change is not None and stop.change.setting == "Big=79"
+
+
+def test_of_a_list_all_words_go_that_hold_and_no_others(tmp_path: Path) -> None:
+    """With each of them left in, the chain does not match."""
+    chain = "param L = { 198.51.100.0/24, 203.0.113.0/24, 203.0.113.9 }\nopen as a -> egress(not L) by a within 1m"
+    stop = stop_at(2, chain, WORD, "5s egress 203.0.113.9 pid=10")
+    assert stop.change is not None and stop.change.setting == "L-={ 203.0.113.0/24, 203.0.113.9 }"
+    path = tmp_path / "t.chain"
+    path.write_text(f'{HEAD}{chain}\ntest "story" raises 0 {{\n  {WORD}\n  5s egress 203.0.113.9 pid=10\n}}\n')
+    (test,) = load(path).tests
+    assert raised(changed(path, (stop.change.setting,)), test)
+    fewer = list(without_a_word(stop.change.setting))
+    assert fewer == ["L-={ 203.0.113.9 }", "L-={ 203.0.113.0/24 }"]
+    for setting in fewer:
+        assert not raised(changed(path, (setting,)), test)
+
+
+def test_of_two_lists_that_hold_one_alone_is_not_proposed() -> None:
+    """It would not be enough."""
+    chain = "param L = { 203.0.113.9 }\nparam M = { 203.0.113.0/24 }\nopen as a -> egress(not L + M) by a within 1m"
+    stop = stop_at(2, chain, WORD, "5s egress 203.0.113.9 pid=10")
+    assert stop.asked is Asked.WORDS and stop.change is None
 
 
 def test_a_descendant_instead_of_the_process_itself() -> None:
