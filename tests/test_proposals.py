@@ -64,12 +64,12 @@ class World:
     def alerts(self, analytics: Sequence[Analytic] | None = None) -> list[Alert]:
         """What the stories raise, in an engine of its own."""
         self.runs += 1
-        (analytic,) = analytics or (self.analytic,)
+        analytics = analytics or (self.analytic,)
         body = "".join(f"  {line}\n" for line in self.lines)
         test = load_text(self.file, f'{self.file.read_text()}\ntest "t" raises 0 {{\n{body}}}\n').tests[0]
-        found = read_lines(test.lines, analytic)
+        found = read_lines(test.lines, analytics[0])
         assert not found.faults
-        return list(Engine([analytic], evidence=1, raw=False).run(fresh(found.events)))
+        return list(Engine(analytics, evidence=1, raw=False).run(fresh(found.events)))
 
     @property
     def analytic(self) -> Analytic:
@@ -359,7 +359,7 @@ def baseline(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: py
 
 def test_the_command_writes_a_site_file_that_checks(baseline: Command) -> None:
     code, out, err = baseline("--propose", "--least", "1", "--expires", "10d", AN1314, EVENTS, "-o", "site.toml")
-    assert (code, out) == (Exit.OK, "") and err.endswith("proposed  2 for 3 alerts, of which 0 would be left\n")
+    assert (code, out) == (Exit.OK, "") and "\nproposed  2 for 3 alerts, of which 0 would be left\n" in err
     assert str(tomllib.loads(Path("site.toml").read_text())["AN1314"]["except"][0]["until"]) == "2026-03-12"
     assert load(AN1314, site="site.toml").chains[1].exceptions
 

@@ -6,7 +6,7 @@ alike, and proposes the narrowest exceptions and words for allow-lists, as a sit
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -142,14 +142,14 @@ def _propose(
         return Exit.WRONG_CHAIN
     runs: list[Run] = []
 
-    def alerts(analytics: Sequence[Analytic]) -> list[Alert]:
+    def alerts(analytics: Sequence[Analytic]) -> Iterator[Alert]:
         bar = Bar(not quiet)
         run = begin(replace(library, analytics=tuple(analytics)), inputs, options, bar.advance)
         runs.append(run)
         if output is not None and len(runs) == 1:
             needs_unread(output, run, chains, library, site, options, must_keep or ())
         with bar:
-            return list(run)
+            yield from run
 
     found = propose(library.analytics, library.overrides, alerts, least=least, must_keep=kept)
     until = _day(found.until, lasts)

@@ -43,7 +43,7 @@ Trait = tuple[str, str]  # a captured field, and its value
 
 class Group(msgspec.Struct, frozen=True):
     """Alerts that are alike. `users`, `hosts`: all of theirs; `narrows`: captured fields that name them, where they are
-    few."""
+    few; `near`: how many near misses are like them."""
 
     analytic: str
     chain: str
@@ -52,6 +52,7 @@ class Group(msgspec.Struct, frozen=True):
     users: tuple[str, ...]
     hosts: tuple[str, ...]
     narrows: tuple[tuple[str, tuple[str, ...]], ...]
+    near: int = 0
 
     @property
     def is_ground(self) -> bool:
@@ -68,15 +69,21 @@ class Group(msgspec.Struct, frozen=True):
             return False
         return all(values.get(name, allowed[0]) in allowed for name, allowed in self.narrows)
 
+    def tells(self, alert: Alert, analytic: Analytic) -> bool:
+        """Whether an alert tells of anything that this exception asks but users and hosts."""
+        return bool({name for name, _ in self.traits} & {name for name, _ in _values(alert, analytic)})
+
 
 class Addition(msgspec.Struct, frozen=True):
-    """A word more for an allow-list, and the alerts that had it in the place that the list is asked at."""
+    """A word more for an allow-list, and the alerts that had it in the place that the list is asked at; `near`: how
+    many near misses had it there."""
 
     analytic: str
     parameter: str
     word: str
     alerts: tuple[Alert, ...]
     groups: int
+    near: int = 0
 
     def matches(self, alert: Alert, analytic: Analytic) -> bool:
         """Whether an alert rests on an event that the list would then let pass."""

@@ -6,46 +6,53 @@ TOML's and ours. Called by `chainrun baseline --propose`, and by `proposing`, wh
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chainrun.dsl.literal import quoted
 
+from ..report.alert import Witness
 from ..report.phrase import base_name
 from .proposals import Addition, Group, Proposal
+from .proposals_near import Near
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _NAMED = 3  # hosts, and alerts, that a comment names
 
 
-def entries(proposals: Sequence[Proposal], until: str | None = None) -> str:
-    """The entries of a site file. `until`: the last day of each exception, `2026-06-30`."""
+Counted = Callable[[Proposal], str]
+
+
+def entries(proposals: Sequence[Proposal], until: str | None = None, counted: Counted | None = None) -> str:
+    """The entries of a site file. `until`: the last day of each exception, `2026-06-30`; `counted`: what is said of how
+    often there was occasion for one, if not how many alerts."""
+    counted = counted or _counted
     lines: list[str] = []
     reasons: set[str] = set()
     for analytic in dict.fromkeys(p.analytic for p in proposals):
         ours = [p for p in proposals if p.analytic == analytic]
         additions = [p for p in ours if isinstance(p, Addition)]
-        lines += _additions(analytic, additions, until) if additions else []
+        lines += _additions(analytic, additions, until, counted) if additions else []
         for group in ours:
             if isinstance(group, Group):
-                lines += _exception(group, reasons, until)
+                lines += _exception(group, reasons, until, counted)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _additions(analytic: str, additions: Sequence[Addition], until: str | None) -> Iterator[str]:
+def _additions(analytic: str, additions: Sequence[Addition], until: str | None, counted: Counted) -> Iterator[str]:
     yield f"[{_key(analytic)}]"
     for parameter in dict.fromkeys(a.parameter for a in additions):
         yield f"# owner: (fill in), to be looked at again by {until}" if until is not None else "# owner: (fill in)"
         yield f'"{parameter}+" = ['
         for addition in additions:
             if addition.parameter == parameter:
-                yield f"  {_text(addition.word)},  # {_counted(addition)}"
+                yield f"  {_text(addition.word)},  # {counted(addition)}"
         yield "]"
     yield ""
 
 
-def _exception(group: Group, reasons: set[str], until: str | None) -> Iterator[str]:
+def _exception(group: Group, reasons: set[str], until: str | None, counted: Counted) -> Iterator[str]:
     yield f"[[{_key(group.analytic)}.except]]"
-    yield f"# {_counted(group)}"
+    yield f"# {counted(group)}"
     reason = told(group)
     number = 2
     while reason in reasons:  # the summary counts by reason
@@ -91,7 +98,24 @@ def _counted(proposal: Proposal) -> str:
         text += f" of {proposal.groups} sorts" if proposal.groups > 1 else ""
     else:
         text += _those(proposal.hosts, "host", " on") + _those(proposal.users, "user", ", of")
-    return f"{text}; the first is {proposal.alerts[0].alert_id}"
+    alike = f"; {proposal.near:,} near miss{'' if proposal.near == 1 else 'es'} alike" if proposal.near else ""
+    return f"{text}; the first is {proposal.alerts[0].alert_id}{alike}"
+
+
+def nearly(near: Near) -> str:
+    """`4 near misses, without step 3 (1), 4 (3), on h1, of ada; the first began at 2026-03-02T09:15:04, a.jsonl:14`"""
+    proposal = near.proposal
+    count = len(proposal.alerts)
+    text = f"{count:,} near miss{'' if count == 1 else 'es'}, "
+    if len(near.lacks) == 1:
+        text += f"without step {next(iter(near.lacks))}"
+    else:
+        text += "without step " + ", ".join(f"{step} ({times:,})" for step, times in near.lacks.items())
+    if isinstance(proposal, Group):
+        text += _those(proposal.hosts, "host", ", on") + _those(proposal.users, "user", ", of")
+    first = min(proposal.alerts, key=lambda alert: alert.first_time)
+    place = next((s.witness for s in first.steps if isinstance(s.witness, Witness)), None)
+    return text + (f"; the first began at {place.time[:19]}, {_ascii(place.input)}:{place.line}" if place else "")
 
 
 def _those(names: Iterable[str], noun: str, how: str) -> str:
@@ -99,10 +123,14 @@ def _those(names: Iterable[str], noun: str, how: str) -> str:
     found = sorted(names)
     if not found:
         return ""
-    shown = ", ".join(json.dumps(n, ensure_ascii=True)[1:-1] for n in found[:_NAMED])
+    shown = ", ".join(map(_ascii, found[:_NAMED]))
     if len(found) == 1:
         return f"{how} {shown}"
     return f"{how} {len(found)} {noun}s ({shown}{', …' if len(found) > _NAMED else ''})"
+
+
+def _ascii(name: str) -> str:
+    return json.dumps(name, ensure_ascii=True)[1:-1]
 
 
 def _key(name: str) -> str:
