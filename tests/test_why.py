@@ -253,13 +253,25 @@ def test_what_cannot_be_read_is_told_at_the_end(here: Path, chainrun: Command) -
 
 
 def test_telemetry_can_not_steer_the_terminal(here: Path, chainrun: Command) -> None:
-    (here / "evil.jsonl").write_text(EVENTS.replace("cmd.exe", "c\\u001b[2Jmd.exe"))
-    for form in ("text", "json"):
+    (here / "evil.jsonl").write_text(EVENTS.replace("powershell.exe", "p\\u001b[2Jowershell.exe"))
+    for form, shown in (("text", r"\x1b[2J"), ("json", r"\u001b[2J")):
         _, out, _ = chainrun("why", "-q", "-f", form, "t.chain", "evil.jsonl")
-        assert "\x1b" not in out
+        assert "\x1b" not in out and shown in out
 
 
 def test_rubbish_is_nothing_near(here: Path, chainrun: Command) -> None:
     (here / "rubbish.jsonl").write_bytes(b'{"a":\n\xff\xfe\n[1,2]\n{}\n')
     code, out, _ = chainrun("why", "-q", "t.chain", "rubbish.jsonl")
     assert code == Exit.OK and "nothing came near" in out
+
+
+def test_what_is_not_there_at_all_is_told(here: Path, chainrun: Command) -> None:
+    (here / "empty.jsonl").write_text("")
+    _, out, _ = chainrun("why", "-q", "t.chain", "empty.jsonl")
+    assert out.endswith("\n\nthere were no events\n")
+    code, out, _ = chainrun("why", "-q", "t.chain", "hit.jsonl", "--host", "no\x1b", "--entity", "pid=77777")
+    assert code == Exit.OK
+    assert "none of the 2 events has to do with host no\\x1b\nnone of the 2 events has to do with pid=77777\n" in out
+    assert "\nthere are events of " in out
+    _, out, _ = chainrun("why", "-q", "t.chain", "hit.jsonl", "--entity", "name=PowerShell.exe")
+    assert "has to do with" not in out

@@ -92,6 +92,7 @@ class Missing(msgspec.Struct, frozen=True, omit_defaults=True):
     stops  what, had it not been asked, would have given it one
     kinds  events of its kinds on this host
     alone  those of them that satisfy it by themselves; `nearest`: of those the nearest in time
+    elsewhere  events of its kinds on other hosts
     """
 
     step: int
@@ -100,6 +101,7 @@ class Missing(msgspec.Struct, frozen=True, omit_defaults=True):
     kinds: int = 0
     alone: int = 0
     nearest: Place | None = None
+    elsewhere: int = 0
 
 
 class Miss(msgspec.Struct, frozen=True):
@@ -123,12 +125,18 @@ class ChainWhy(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """`starts`, `linked`: starts of processes, and those that say who started them."""
+    """`starts`, `linked`: starts of processes, and those that say who started them; `events`: how many there were;
+    `unseen`: of what is looked for, what none of them had to do with, and `hosts`, where there are others, are some."""
 
     chains: tuple[ChainWhy, ...]
     starts: int = 0
     linked: int = 0
+    events: int = 0
+    unseen: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
 
+
+MOST_OTHER_HOSTS = 5  # that are named where one is looked for that is not there
 
 Who = tuple[tuple[int, Hashable], ...]
 
@@ -202,7 +210,7 @@ class Why:
 
     def follow(self, engine: Engine) -> Follow:
         """What is to be shown the events, given an engine of `analytics`."""
-        return Follow(self.trials, engine, self._is_wanted)
+        return Follow(self.trials, engine, self._is_wanted, self.look.entities)
 
     def _is_wanted(self, nodes: list[Node]) -> bool:
         look = self.look
@@ -226,7 +234,13 @@ class Why:
             found = [one for one in found if len(_who(one.near, one.missing)) > 1 or longest <= 1]
             misses = tuple(self._miss(one, number, base, follow) for one in found[: self.look.most])
             chains.append(ChainWhy(funnel, misses, max(len(found) - self.look.most, 0)))
-        return Report(tuple(chains), follow.starts, follow.linked)
+        look = self.look
+        hosts = tuple(sorted(follow.hosts)) if look.host is not None and look.host not in follow.hosts else ()
+        unseen = [f"host {look.host}"] if hosts else []
+        unseen += [f"{one.attribute}={one.value}" for one in look.entities if one not in follow.fits]
+        return Report(
+            tuple(chains), follow.starts, follow.linked, follow.events, tuple(unseen), hosts[:MOST_OTHER_HOSTS]
+        )
 
     def _found(self, trials: list[Trial], chain: Chain) -> Iterator[_Found]:
         """The partial matches, each once, without those that are a part of a longer one."""
@@ -269,6 +283,8 @@ class Why:
         breaks = [near for t in self.trials if t.chain == number and t.weaker.is_breaker for near in t.near.values()]
         missing = []
         for n in sorted(one.missing):
+            kinds = {part.base for part in steps[n].parts}
+            here = min(follow.kinds.get((kind, host), 0) for kind in kinds)
             each = (
                 stop
                 for near in stops
@@ -281,8 +297,9 @@ class Why:
                     n,
                     steps[n].title or steps[n].kind,
                     tuple(_once(each)),
-                    min(follow.kinds.get((part.base, host), 0) for part in steps[n].parts),
+                    here,
                     *_alone(follow, (base, n, host), one.near.at),
+                    min(sum(count for (of, _), count in follow.kinds.items() if of == kind) for kind in kinds) - here,
                 )
             )
         count = len(units(chain))

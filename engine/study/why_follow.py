@@ -17,6 +17,7 @@ from ..match.known import introduces_actor
 from ..process import Process
 from ..running import Running
 from .why_distance import nearest
+from .why_entity import EntityFilter
 from .why_weaker import LONGER, Asked, Weaker
 
 MOST = 2_000  # causal chains of one weaker chain that are told apart
@@ -137,9 +138,15 @@ class Follow:
     alerts  how many there would be, by the place of a whole chain's trial
     kinds   how many events there were, by kind and host
     starts, linked  starts of processes, and those whose parent is known
+    events  how many there were; `fits`: which of what is looked for any of them had to do with
     """
 
-    def __init__(self, trials: Sequence[Trial], engine: Engine, is_wanted: Wanted) -> None:
+    def __init__(
+        self, trials: Sequence[Trial], engine: Engine, is_wanted: Wanted, entities: Sequence[EntityFilter] = ()
+    ) -> None:
+        self.entities = entities
+        self.fits: set[EntityFilter] = set()
+        self.events = 0
         self.trials = trials
         self.engine = engine
         self.is_wanted = is_wanted
@@ -158,8 +165,10 @@ class Follow:
 
     def see(self, event: Event) -> None:
         engine = self.engine
+        self.events += 1
         if event.unasked:
             engine.feed(event)
+            self._look_for(event)
             return
         host = event.host if event.doubted else None
         for running in engine.waiting:
@@ -179,12 +188,20 @@ class Follow:
         if engine.is_proving:
             engine.novelty.learn(event)
             engine.sources.learn(event)
+        self._look_for(event)
         if self._count(event):
             for i in self._whole:
                 for number, found in concerned.get(i, {}).items():
                     step = engine.running[i].matcher.tests[number].step
                     seen = self.alone.setdefault((i, number, event.host), Alone())
                     seen.add(Sighting(event, found[0].process, step))
+
+    def _look_for(self, event: Event) -> None:
+        """Whether there is any event of the host and the entities that are looked for."""
+        if len(self.hosts) < MOST_HOSTS:
+            self.hosts.add(event.host)
+        if len(self.fits) < len(self.entities):
+            self.fits.update(one for one in self.entities if one.fits(event, None))
 
     def _take(self, running: Running, at: int, completions: list[Completion]) -> None:
         i = self._places[id(running)]
@@ -202,9 +219,7 @@ class Follow:
             self.starts += 1
             self.linked += event.parent is not None
         if event.host not in self.hosts:
-            if len(self.hosts) >= MOST_HOSTS:
-                return False
-            self.hosts.add(event.host)
+            return False
         for kind in event.kinds:
             place = kind, event.host
             self.kinds[place] = self.kinds.get(place, 0) + 1

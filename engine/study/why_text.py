@@ -27,7 +27,20 @@ def to_text(report: Report, paint: Paint | None = None) -> str:
     if report.linked < report.starts:
         unlinked = f"{report.starts - report.linked:,} of {report.starts:,} process starts"
         lines += [f"the telemetry does not say who made {unlinked}: what hangs on their lineage cannot be linked", ""]
+    nothing = list(_nothing(report))
+    lines += [*nothing, ""] if nothing else []
     return "\n".join(lines[:-1]) + "\n"
+
+
+def _nothing(report: Report) -> Iterator[str]:
+    """What could not be found because it is not there at all."""
+    if not report.events:
+        yield "there were no events"
+        return
+    for what in report.unseen:
+        yield f"none of the {report.events:,} events has to do with {excerpt(what, _WHERE)}"
+    if report.hosts:
+        yield f"there are events of {', '.join(excerpt(host, _WHERE) for host in report.hosts)}"
 
 
 def _chain(chain: ChainWhy, paint: Paint) -> Iterator[str]:
@@ -153,7 +166,7 @@ def _said(stop: Stop) -> str:
 def _none(missing: Missing) -> str:
     """Why a step is missing where no single thing is to blame."""
     if not missing.kinds:
-        return "no event of its kind on this host"
+        return f"no event of its kind on this host{f', {missing.elsewhere:,} on others' if missing.elsewhere else ''}"
     kinds = f"{missing.kinds:,} event{'' if missing.kinds == 1 else 's'} of its kind on this host"
     if not missing.alone:
         return f"{kinds}, and none that is the step by itself"
