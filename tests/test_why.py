@@ -19,7 +19,8 @@ from chainrun.engine.engine import Engine
 from chainrun.engine.event import Event
 from chainrun.engine.study.again import fresh
 from chainrun.engine.study.trial import raised, tell
-from chainrun.engine.study.why import Look, Miss, Stop, Why, written
+from chainrun.engine.study.why import Why, written
+from chainrun.engine.study.why_report import Look, Miss, Stop
 from chainrun.engine.study.why_text import to_text
 from chainrun.engine.study.why_weaker import Asked
 from msgspec.structs import replace

@@ -1,7 +1,7 @@
 """`why` names the event that broke an absence, and the one that an exception speaks of."""
 
 import pytest
-from chainrun.engine.study.why import Stop
+from chainrun.engine.study.why_report import Stop
 from chainrun.engine.study.why_weaker import Asked
 
 from .test_why import WORD, stop_at

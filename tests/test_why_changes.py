@@ -13,8 +13,9 @@ from chainrun.dsl import model
 from chainrun.dsl.model import Analytic, Chain, Element, Hop
 from chainrun.engine.engine import Engine
 from chainrun.engine.event import Event
-from chainrun.engine.study.why import Look, Why
+from chainrun.engine.study.why import Why
 from chainrun.engine.study.why_follow import Near
+from chainrun.engine.study.why_report import Look
 from chainrun.engine.study.why_weaker import Asked
 
 from . import worlds

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from chainrun.dsl.loader import load
 from chainrun.engine.run import Run
-from chainrun.engine.study.why import ChainWhy, Look, Miss, Why, written
+from chainrun.engine.study.why import Why, written
+from chainrun.engine.study.why_report import ChainWhy, Look, Miss
 from msgspec.structs import replace
 
 from .test_an1314 import ABSENT, ANALYTIC, SHARED, lines, truth

@@ -58,8 +58,9 @@ def command(
     telemetry_file: TelemetryFileOption = None,
 ) -> int:
     # the studies of a run are loaded only when they are asked for
-    from ..study.why import Look, Why, written
+    from ..study.why import Why, written
     from ..study.why_entity import Attribute, EntityFilter
+    from ..study.why_report import Look
     from ..study.why_text import to_text
 
     def wanted(text: str) -> EntityFilter:

@@ -10,7 +10,7 @@ from ..report.escape import escape, excerpt
 from ..report.funnel import Funnel, StepCount
 from ..report.paint import Paint
 from ..report.summary import FORMS, LOST
-from .why import ChainWhy, Miss, Missing, Place, Report, Stop
+from .why_report import ChainWhy, Miss, Missing, Place, Report, Stop
 from .why_weaker import Asked
 
 _TITLE = 60
