@@ -35,6 +35,7 @@ from .intake.span import Span
 from .intake.tally import Tally
 from .intake.tolerance import Tolerance
 from .report.alert import Alert
+from .report.alert import stamp as said
 from .report.balance import Balance, group_balances, line_balance
 from .report.funnel import Funnel, funnels
 from .report.phrase import FIELDS as SHOWN
@@ -273,8 +274,8 @@ def _settings(options: Options) -> dict[str, object]:
         "max-state": options.max_state,
         "whole": options.whole,
         "unwrap": tuple(".".join(path) for path in options.unwrap),
-        "from": options.span.since,
-        "to": options.span.until,
+        "from": said(options.span.since) if options.span.since is not None else None,
+        "to": said(options.span.until) if options.span.until is not None else None,
     }
 
 

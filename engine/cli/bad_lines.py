@@ -15,7 +15,7 @@ from ..intake.tolerance import Tolerance
 from ..report.dead_letters import MOST, DeadLetters
 from ..report.escape import escape, excerpt
 from .exits import Exit, UsageError
-from .outputs import needs_spare, open_appended
+from .outputs import named, needs_spare, open_appended
 
 DeadLetterOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Append lines that cannot be used to a file, with the cause.")
@@ -70,14 +70,18 @@ class DeadLetterFile:
         return self
 
     def take(self, line: bytes | None, origin: Origin, cause: str) -> None:
-        if self._letters is not None:
-            self._letters.take(line, origin, cause)
+        if self._path is not None and self._letters is not None:
+            with named(self._path):
+                self._letters.take(line, origin, cause)
 
     def __enter__(self) -> "DeadLetterFile":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        if self._path is None:
+            return
+        with named(self._path):
+            self._open.close()
         if self._letters is not None and self._letters.untold:
             sys.stderr.write(
                 f"warning: `{excerpt(self._path, 200)}` is full ({MOST >> 20} MB): "

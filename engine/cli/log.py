@@ -20,9 +20,11 @@ def begin_log(path: Path | None) -> "LogFile | None":
 
 
 class LogFile(io.TextIOBase):
-    """Takes the place of standard error. Like that, it never fails: a message that is lost must not end a run."""
+    """Takes the place of standard error, which has what this has no room for. Like that, it never fails: a message that
+    is lost must not end a run."""
 
     def __init__(self, path: Path) -> None:
+        self._before = sys.stderr
         self._path = path
         self._file = open_text(path, append=True)
         self._is_in_line = False
@@ -33,9 +35,11 @@ class LogFile(io.TextIOBase):
         stamped = "".join(line if self._is_in_line and not at else time + line for at, line in enumerate(lines))
         if lines:
             self._is_in_line = not lines[-1].endswith("\n")
-        with suppress(OSError):
+        try:
             self._file.write(stamped)
             self._file.flush()
+        except OSError:
+            self._before.write(text)
         return len(text)
 
     def reopen(self) -> None:

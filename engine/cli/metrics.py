@@ -69,6 +69,8 @@ class _Board:
         self._file = file
         self._has_failed = False
         self.families: list[Family] = []
+        if file is not None and file.exists() and not file.is_file():  # what root replaces so is gone, a device too
+            raise UsageError(f"`{excerpt(file, 200)}` is no regular file, and --metrics-file replaces what it writes")
         try:
             self._write()
         except OSError as error:

@@ -1,7 +1,8 @@
 """The files that a command writes: never one that it reads, and what stands in the way is told in a sentence."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -19,6 +20,24 @@ def needs_spare(output: Path, read: Iterable[str | Path | None]) -> None:
         raise unwritable(output, error) from error
     if is_read:
         raise UsageError(f"`{excerpt(output, 200)}` is read by this run, and would be overwritten")
+
+
+def needs_apart(written: Mapping[str, Path | None]) -> None:
+    """Refuses two options that write one file, by whatever name: each would write over the other."""
+    options: dict[object, str] = {}
+    for option, path in written.items():
+        if path is None or (path.exists() and not path.is_file()):  # a device or a pipe takes what comes
+            continue
+        first = options.setdefault(_identity(path) or path.resolve(), option)
+        if first != option:
+            message = f"`{excerpt(path, 200)}` cannot be written by both {first} and {option}"
+            raise UsageError(message, "give each a file of its own")
+
+
+def needs_room(output: Path) -> None:
+    """Finds out at once what else would show at the end: that the file cannot be written. It stays as it is."""
+    if output.is_file() or output.is_dir() or not output.exists():  # an open and shut pipe is at its end
+        open_text(output, append=True).close()
 
 
 def open_text(output: Path, *, append: bool = False) -> TextIO:
@@ -40,9 +59,20 @@ def open_appended(output: Path) -> IO[bytes]:
 def write(output: Path, data: bytes) -> None:
     """Makes this the whole of the file."""
     try:
-        output.write_bytes(data)
+        file = output.open("wb")
     except (OSError, ValueError) as error:
         raise unwritable(output, error) from error
+    with named(output), file:
+        file.write(data)
+
+
+@contextmanager
+def named(output: Path) -> Iterator[None]:
+    """What goes wrong in writing, a full disk above all, tells of which file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(output)) from error
 
 
 def unwritable(output: Path, error: Exception) -> UsageError:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ..chains import Library, chain_files, nearest_site
+from ..intake.source import find_inputs
 from ..report.escape import escape, excerpt
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
@@ -44,7 +45,7 @@ from .collector import relax
 from .exits import Exit
 from .log import begin_log
 from .metrics import MetricsFileOption, MetricsOption, measured
-from .outputs import needs_spare
+from .outputs import needs_apart, needs_room, needs_spare
 from .progress import Bar
 from .service import Service
 from .sink import Form, open_sink
@@ -118,8 +119,21 @@ def command(
         bool, typer.Option("--fail-on-alert", help="Exit with 1 where there was an alert.")
     ] = False,
 ) -> int:
-    log = begin_log(log_file)
+    needs_apart({
+        "--output": output, "--dead-letter": dead_letter, "--log-file": log_file, "--stats": stats,
+        "--metrics-file": metrics_file,
+    })  # fmt: skip
     chains, inputs = split(words)
+    named = [
+        *chain_files(chains)[0],
+        *(telemetry_file or ()),
+        *(baseline or ()),
+        inventory,
+        site or nearest_site(Path.cwd()),
+    ]
+    if log_file is not None:  # at once: else that it is one of the files that are read would be said in that file
+        needs_spare(log_file, [*named, *(input.name for input in find_inputs(inputs)[0])])
+    log = begin_log(log_file)
     needs_chain(chains, "run")
     host, late = host_name(host), duration(lateness)
     again = chains_again(words)
@@ -164,13 +178,12 @@ def command(
         sys.stderr.write(f"warning: {escape(note)}\n")
     for problem in run.tally.errors if follow or listen else ():  # there may be no end to tell of it at
         sys.stderr.write(f"error: {excerpt(problem, 300)}\n")
-    read = [
-        *run.inputs, *chain_files(chains)[0], *(telemetry_file or ()), *(baseline or ()), inventory,
-        site or nearest_site(Path.cwd()), *library.words,
-    ]  # fmt: skip
-    for written in (output, log_file, stats, metrics_file):
-        if written is not None:
-            needs_spare(written, read)
+    read = [*run.inputs, *named, *library.words]
+    for path in (output, log_file, stats, metrics_file):
+        if path is not None:
+            needs_spare(path, read)
+    if stats is not None:
+        needs_room(stats)
     sink = open_sink(form, output, append=append or ack is not None, keeper=run.keeper)
     with (
         letters.open(read),

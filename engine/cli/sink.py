@@ -13,7 +13,7 @@ from ..report.jsonl import JsonLines
 from ..report.paint import is_wanted
 from ..report.text import TextBlocks
 from ..restart import Keeper
-from .outputs import open_text, unwritable
+from .outputs import named, open_text, unwritable
 
 
 class Form(StrEnum):
@@ -72,7 +72,11 @@ class AlertFile:
 
     def _open(self, append: bool) -> None:
         self._file = open_text(self._path, append=append)
-        self.write = (TextBlocks(self._file) if self._form is Form.TEXT else JsonLines(self._file.buffer)).write
+        self._out = TextBlocks(self._file) if self._form is Form.TEXT else JsonLines(self._file.buffer)
+
+    def write(self, alert: Alert) -> None:
+        with named(self._path):
+            self._out.write(alert)
 
     def reopen(self) -> None:
         """Goes on in the file that has the name now: the old one was moved away."""
@@ -82,16 +86,15 @@ class AlertFile:
 
     def settled(self) -> Output:
         """Forces what was written to the disk, and says how much that is."""
-        try:
+        with named(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
             status = os.fstat(self._file.fileno())
-        except OSError as error:
-            raise unwritable(self._path, error) from error
         return Output(str(self._path.absolute()), status.st_size, (status.st_dev, status.st_ino))
 
     def close(self) -> None:
-        self._file.close()
+        with named(self._path):
+            self._file.close()
 
 
 def cut_back(path: Path, output: Output | None) -> bool:

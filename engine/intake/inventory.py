@@ -94,7 +94,7 @@ def load_inventory(path: Path) -> tuple[Inventory, tuple[InventoryFault, ...]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        return Inventory(), (InventoryFault(str(path), 0, f"cannot be read: {error.strerror}"),)
+        return Inventory(), (InventoryFault(str(path), 0, f"cannot be read: {(error.strerror or str(error)).lower()}"),)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         return Inventory(), (InventoryFault(str(path), line, "is not UTF-8", "save the file as UTF-8"),)

@@ -5,6 +5,7 @@ that goes ends there. Whoever sends faster than is read waits, since what nobody
 `opening`.
 """
 
+import errno
 import os
 import selectors
 import socket
@@ -153,10 +154,10 @@ def bound(address: Address) -> socket.socket:
 
 
 def _remove_dead(path: Path) -> None:
-    """Removes the socket of a run that was killed; of one that lives nothing."""
+    """Removes the socket of a run that was killed; of one that lives nothing. Raises OSError of what is no socket."""
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.stat().st_mode):
-            return
+            raise OSError(errno.EEXIST, "a file that is no socket has this name")
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(path))
