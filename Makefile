@@ -34,7 +34,7 @@ shippers: dev
 	-@tests/shippers/unpack $(VENV)/shippers
 
 # Longer than in `test`: some minutes (`make FUZZ=4000 fuzz`: half of one), and with Atheris where there is one for this
-# Python.
+# Python. Millions of hostile lines through whole runs: `.venv/bin/python -m tests.fuzz.lines --lines 5000000`.
 FUZZ := 60000
 
 fuzz: dev

@@ -1,7 +1,8 @@
 """The front end and hostile files: rubbish is refused, soon and with diagnostics, and nothing but `ChainError` comes out.
 
 Three ways: megabytes of one thing; known texts mutated, seeded, so that a failure comes again (`CHAINRUN_FUZZ=N` makes
-more of them); and Atheris, guided by coverage, where it is installed.
+more of them); and Atheris, guided by coverage, where it is installed. Hostile telemetry goes through whole runs, as
+many lines of it (`fuzz/lines.py`, which goes on for as long as one likes).
 """
 
 import importlib.util
@@ -20,6 +21,7 @@ from chainrun.dsl.diagnostic import ChainError
 from chainrun.dsl.parser import decode, parse
 from chainrun.dsl.render import to_text
 
+from .fuzz import lines
 from .fuzz.front_end import read
 from .test_check import FORMS
 from .test_snippets import ACCEPTED, REFUSED
@@ -159,6 +161,18 @@ def test_a_mutated_file_gives_diagnostics_or_a_chain_and_nothing_else(seed: int)
 @pytest.mark.parametrize("data", CRASHERS)
 def test_what_once_broke_it_does_not_any_more(data: bytes) -> None:
     read(data)
+
+
+# -- telemetry, through whole runs ----------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mutated_lines_end_no_run_and_none_is_lost(seed: int, tmp_path: Path) -> None:
+    """Files, archives and pipes, through several chains to all that a user is shown."""
+    count = int(os.environ.get("CHAINRUN_FUZZ", "4000")) // 4
+    ends = lines.once(seed, count, tmp_path)
+    assert ends["read"] >= count
+    assert ends["bad"] > 0
 
 
 # -- guided by coverage ----------------------------------------
