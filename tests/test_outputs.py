@@ -27,6 +27,14 @@ def test_two_options_never_write_one_file(here: Path, chainrun: Command, first: 
     assert not (here / "a").exists()
 
 
+@pytest.mark.parametrize("option", WRITTEN)
+def test_nothing_is_written_over_the_state(here: Path, chainrun: Command, option: str) -> None:
+    for name in ("state.sqlite", "lock"):
+        code, _, err = chainrun("t.chain", "hit.jsonl", "-q", "--state", "st", option, f"./st/{name}")
+        assert (code, f"cannot be written by {option}: --state has files of such names" in err) == (Exit.USAGE, True)
+    assert chainrun("t.chain", "hit.jsonl", "-q", "--state", "st", "-o", "st/alerts.jsonl")[0] == Exit.OK
+
+
 def test_what_holds_nothing_may_be_named_twice(here: Path, chainrun: Command) -> None:
     assert chainrun("t.chain", "hit.jsonl", "-q", "-o", os.devnull, "--stats", os.devnull)[0] == Exit.OK
 

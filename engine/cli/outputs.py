@@ -22,12 +22,19 @@ def needs_spare(output: Path, read: Iterable[str | Path | None]) -> None:
         raise UsageError(f"`{excerpt(output, 200)}` is read by this run, and would be overwritten")
 
 
-def needs_apart(written: Mapping[str, Path | None]) -> None:
-    """Refuses two options that write one file, by whatever name: each would write over the other."""
+_STATE = ("state.sqlite", "journal-", "lock")  # what the names of a state's own files begin with
+
+
+def needs_apart(written: Mapping[str, Path | None], state: Path | None = None) -> None:
+    """Refuses two options that write one file, by whatever name, and one that writes a file of the state: each would
+    write over the other."""
     options: dict[object, str] = {}
     for option, path in written.items():
         if path is None or (path.exists() and not path.is_file()):  # a device or a pipe takes what comes
             continue
+        if state is not None and path.name.startswith(_STATE) and path.parent.resolve() == state.resolve():
+            message = f"`{excerpt(path, 200)}` cannot be written by {option}: --state has files of such names"
+            raise UsageError(message, "write it beside that directory")
         first = options.setdefault(_identity(path) or path.resolve(), option)
         if first != option:
             message = f"`{excerpt(path, 200)}` cannot be written by both {first} and {option}"

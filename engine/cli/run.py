@@ -119,10 +119,11 @@ def command(
         bool, typer.Option("--fail-on-alert", help="Exit with 1 where there was an alert.")
     ] = False,
 ) -> int:
-    needs_apart({
+    written = {
         "--output": output, "--dead-letter": dead_letter, "--log-file": log_file, "--stats": stats,
         "--metrics-file": metrics_file,
-    })  # fmt: skip
+    }  # fmt: skip
+    needs_apart(written, state)
     chains, inputs = split(words)
     named = [
         *chain_files(chains)[0],
