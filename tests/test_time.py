@@ -13,8 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 from chainrun.engine.engine import Engine
-from chainrun.engine.intake.ahead import FAR, SILENT, Pace
+from chainrun.engine.intake.ahead import FAR, FUTURE, SILENT, Pace
+from chainrun.engine.intake.clock import UNMEASURED
 from chainrun.engine.intake.intake import Intake
+from chainrun.engine.intake.tally import HOSTS, OTHERS, Tally
 from chainrun.engine.report.alert import Alert, encode
 from chainrun.engine.report.summary import to_summary
 from chainrun.engine.run import Run
@@ -181,6 +183,21 @@ def test_too_many_to_wait_are_taken_for_what_is_now(monkeypatch: pytest.MonkeyPa
         (1, YEAR + 1, (), True),
     ]
     assert (source.tally.future, source.tally.alone) == ({"x": 2}, {"x": 2})
+
+
+def test_of_forged_hosts_without_end_no_more_than_some_are_named() -> None:
+    """In a run that does not end, their names would be all that it still held of them."""
+    tally = Tally()
+    (event,) = intake([record(0, "x")])
+    event.flags = (FUTURE, UNMEASURED)
+    for n in range(HOSTS + 500):
+        event.host = f"x{n:04}"
+        tally.count_passed(event)
+        tally.count_passed(event)
+    assert len(tally.future) == len(tally.unmeasured) == HOSTS + 1
+    assert (tally.future["x0000"], tally.future[OTHERS]) == (2, 1000)
+    told = to_summary(tally, ())
+    assert f"3,000 events of {', '.join(f'x{n:04}' for n in range(8))} and at least 993 more hosts with a time" in told
 
 
 # -- time does go on ----------------------------------------

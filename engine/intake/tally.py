@@ -14,6 +14,9 @@ from .occurrence import AGAIN
 from .order import LATE
 from .source import InputError
 
+HOSTS = 1_000
+OTHERS = "*"  # no host's name
+
 
 class Bad:
     """Lines that could not be used, of one cause: how many, and the first."""
@@ -46,6 +49,7 @@ class Tally:
     future      events by host that were far ahead of all others, and that were taken for ones of now
     alone       events by host that were far ahead at the very end: nobody else's time went by them
     unmeasured  events by host whose time may be local time, because nothing measured it
+                (of these three at most `HOSTS` hosts are named, since names are easily forged; the others are `OTHERS`)
     offsets     what was measured: microseconds from record time to true time, by host
     errors      inputs that could not be read, or not to their end
     last_bad    the last line that could not be used, and why
@@ -98,11 +102,11 @@ class Tally:
         elif LATE in event.flags:
             self.late += 1
         if FUTURE in event.flags:
-            self.future[event.host] += 1
+            _count(self.future, event.host)
         if event.doubted:
-            self.alone[event.host] += 1
+            _count(self.alone, event.host)
         if UNMEASURED in event.flags:
-            self.unmeasured[event.host] += 1
+            _count(self.unmeasured, event.host)
 
     def count_outside(self, event: Event) -> None:
         if not event.unasked and event.kinds != AGAIN:
@@ -114,3 +118,7 @@ class Tally:
             f"Tally({self.lines} lines: {self.recorded} recorded, {self.blank} blank, {bad} bad; "
             f"{self.passed} events, {self.duplicates} duplicates, {self.merged} merged, {self.late} late)"
         )
+
+
+def _count(hosts: Counter[str], host: str) -> None:
+    hosts[host if host in hosts or len(hosts) < HOSTS else OTHERS] += 1

@@ -7,7 +7,7 @@ command line decides whether they are shown.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ..intake.tally import Tally
+from ..intake.tally import OTHERS, Tally
 from .balance import line_balance
 from .escape import escape, excerpt
 from .funnel import Cause, Excepted, Funnel, StepCount
@@ -208,6 +208,10 @@ def _of_hosts(counts: Counter[str]) -> str:
 
 
 def _names(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    more = len(ordered) - _LISTED
-    return ", ".join(excerpt(n, _NAME) for n in ordered[:_LISTED]) + (f" and {more} more hosts" if more > 0 else "")
+    """The first of some hosts, and how many more there are, as far as they were told apart."""
+    hosts = set(names)
+    at_least = "at least " if OTHERS in hosts else ""
+    ordered = sorted(hosts - {OTHERS})
+    more = len(hosts) - min(len(ordered), _LISTED)
+    named = ", ".join(excerpt(n, _NAME) for n in ordered[:_LISTED])
+    return named + (f" and {at_least}{more} more hosts" if more > 0 else "")
