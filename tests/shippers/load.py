@@ -37,6 +37,14 @@ class Load:
         """How many alerts there are so far."""
         return self.alerts.read_bytes().count(b"\n") if self.alerts.exists() else 0
 
+    @property
+    def different(self) -> int:
+        """How many of them are not another once more."""
+        if not self.written:
+            return 0
+        whole = self.alerts.read_bytes().rpartition(b"\n")[0]
+        return len({json.loads(line)["alert_id"] for line in whole.splitlines()})
+
     def kill_consumers(self, daemon: int, times: int) -> None:
         """Kills what the daemon runs so many times, evenly spread over the load, and waits for the rest of it."""
         for kill in range(1, times + 1):

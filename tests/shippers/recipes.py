@@ -16,7 +16,7 @@ def recipe(path: str, folder: Path | None = None) -> str:
     assert found is not None, f"{PAGE} has no {path}"
     if folder is None:
         return found[1]
-    for name in ("etc/chainrun", "var/log/telemetry", "var/log/chainrun"):
+    for name in ("etc/chainrun", "var/log/telemetry", "var/log/chainrun", "var/lib/chainrun"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     text = found[1].replace("/opt/chainrun/bin/chainrun", f"{sys.executable} {MAIN}")
-    return re.sub(r"/(etc/chainrun|var/log/(telemetry|chainrun))\b", rf"{folder}/\1", text)
+    return re.sub(r"(?<!\w)/(etc/chainrun|var/lib/chainrun|var/log/(telemetry|chainrun))\b", rf"{folder}/\1", text)

@@ -1,13 +1,38 @@
-"""The unit of docs/shippers.md, as systemd itself judges it."""
+"""The unit of docs/shippers.md: what it runs, and as systemd itself judges it."""
 
 import re
+import shlex
 import shutil
 import subprocess
+import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from .daemon import until
+from .load import Load
 from .recipes import recipe
+
+UNIT = "/etc/systemd/system/chainrun.service"
+
+
+def test_what_it_runs_goes_on_after_a_kill_where_it_was(tmp_path: Path) -> None:
+    (command,) = re.findall("^ExecStart=(.+)$", recipe(UNIT, tmp_path), re.M)
+    load = Load(tmp_path, 3000)
+    text = load.events.read_bytes()
+    cuts = [0, len(text) // 3, len(text) // 2, len(text)]
+    load.events.write_bytes(b"")
+    for since, end in pairwise(cuts):
+        with load.events.open("ab") as out:
+            out.write(text[since:end])
+        whole = text[:end].count(b"\n")
+        with subprocess.Popen(shlex.split(command), stderr=subprocess.PIPE) as child:
+            until(lambda whole=whole, at=child: load.written >= whole or at.poll() is not None)  # type: ignore[misc]
+            child.kill()
+            assert child.communicate()[1] == b""
+    assert set(load.ids()) == load.expected()
+    assert set(load.ids().values()) == {1}
 
 
 @pytest.fixture
@@ -15,7 +40,7 @@ def unit(tmp_path: Path) -> Path:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze here")
     file = tmp_path / "chainrun.service"
-    file.write_text(recipe("/etc/systemd/system/chainrun.service"))
+    file.write_text(recipe(UNIT).replace("/opt/chainrun/bin/chainrun", sys.executable))  # which must be there
     return file
 
 
