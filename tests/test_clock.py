@@ -179,3 +179,16 @@ def test_many_hosts_that_wait_cost_a_constant_for_each_event() -> None:
     assert time.process_time() - begin < 5
     assert out == events[:most]  # of equal hosts the first
     assert hold.end() == events[most:]
+
+
+def test_of_forged_hosts_without_end_only_the_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrun.engine.intake.clock.HELD", 50)
+    clock = Clock()
+    hold = Hold(clock, most=50)
+    for n in range(1000):
+        hold.take(unsure(DAY, host=f"forged-{n}"))
+        hold.take(measuring(DAY, HOUR, host=f"measured-{n}"))
+    assert len(hold._given_up) == len(clock._latest) == 50
+    known, gone = unsure(DAY, host="measured-999"), unsure(DAY, host="measured-0")
+    assert hold.take(known) == [known]
+    assert gone not in hold.take(gone)  # it waits for another measurement

@@ -45,7 +45,7 @@ class Clock:
     def __init__(self) -> None:
         self.most: int | None = None
         self._votes: Counter[tuple[str, str, int, int, int]] = Counter()  # host, format, rank, quarter, offset
-        self._latest: dict[tuple[str, str], int] = {}
+        self._latest: OrderedDict[tuple[str, str], int] = OrderedDict()  # the last of `HELD` hosts, on a pipe
         self._tracks: dict[_Key, _Track] | None = None  # made from the votes when first asked for
 
     def learn(self, event: Event) -> bool:
@@ -55,6 +55,9 @@ class Clock:
         quarter = (event.time - event.measures) // QUARTER
         self._votes[event.host, event.format, event.origin.rank, quarter, offset] += 1
         self._latest[event.host, event.format] = offset
+        self._latest.move_to_end((event.host, event.format))
+        if self.most is not None and len(self._latest) > HELD:
+            self._latest.popitem(last=False)
         self._tracks = None
         if self.most is not None and len(self._votes) > self.most:
             for old in list(islice(self._votes, len(self._votes) // 2)):
@@ -142,7 +145,7 @@ class Hold:
         self._by_size: defaultdict[int, OrderedDict[tuple[str, str], None]] = defaultdict(OrderedDict)
         self._largest = 0
         self._count = 0
-        self._given_up: set[tuple[str, str]] = set()
+        self._given_up: OrderedDict[tuple[str, str], None] = OrderedDict()  # no more than may wait: others wait anew
 
     def take(self, event: Event) -> list[Event]:
         """The events that may go on now that this one has come."""
@@ -157,7 +160,9 @@ class Hold:
         if self._count <= self._most:
             return []
         largest = next(iter(self._by_size[self._largest]))
-        self._given_up.add(largest)
+        self._given_up[largest] = None
+        if len(self._given_up) > self._most:
+            self._given_up.popitem(last=False)
         return self._release(largest)
 
     def end(self) -> list[Event]:
