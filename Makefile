@@ -9,7 +9,7 @@ STAMP  := $(VENV)/installed
 # A strict editable install is a tree of links: it must be made again when a file comes or goes, not when one changes.
 LISTING := $(shell { cat pyproject.toml; find dsl engine analytics -type f ! -name '*.pyc' | LC_ALL=C sort; } | cksum)
 
-.PHONY: demo dev test shippers fuzz lint bench goldens clean
+.PHONY: demo dev test shippers fuzz lint bench soak goldens clean
 
 demo: dev
 	@echo '$$ chainrun analytics/an1314.chain examples/01-first-chain/events.jsonl'
@@ -55,6 +55,12 @@ MB := 10
 bench: dev
 	-$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --group bench
 	CHAINRUN_BENCH_MB=$(MB) $(BIN)/pytest -q tests/bench --benchmark-only --benchmark-columns=min,median,rounds --benchmark-sort=name
+
+# A followed file that is rotated, and chains that change, while memory and descriptors are watched.
+MINUTES := 10
+
+soak: dev
+	$(BIN)/python -m tests.bench.soak $(MINUTES)
 
 goldens: dev
 	$(BIN)/pytest -q -n auto --accept --benchmark-skip
