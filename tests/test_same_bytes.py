@@ -69,8 +69,8 @@ def with_odd(found: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
 
 @pytest.fixture(scope="module")
 def named(timed: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    """Without the records of containers: some of those name no host, and whose they are is told, on a pipe, by what
-    came before them."""
+    """Without the records of containers: some of those name no host, and whose they are is told, of a file, by what
+    comes later, too."""
     containers = {line + b"\n" for line in (ROOT / "examples" / "an1317" / "events.jsonl").read_bytes().splitlines()}
     return [(at, line) for at, line in timed if line not in containers]
 
@@ -141,13 +141,13 @@ def test_blocks_of_a_pipe_change_nothing(named: list[tuple[int, bytes]], block: 
 @pytest.mark.parametrize("lateness", [MINUTE, 60 * MINUTE, DAY])
 @pytest.mark.parametrize("seed", range(3))
 def test_disorder_within_the_lateness_changes_no_alert(
-    named: list[tuple[int, bytes]], lateness: int, seed: int
+    timed: list[tuple[int, bytes]], lateness: int, seed: int
 ) -> None:
     """Positions apart, and what nobody could tell: records of one moment keep their order."""
     r = random.Random(seed)
-    delays = {at: r.randrange(lateness) for at, _ in named}
-    shuffled = sorted(named, key=lambda pair: pair[0] + delays[pair[0]])
-    assert shuffled != named
+    delays = {at: r.randrange(lateness) for at, _ in timed}
+    shuffled = sorted(timed, key=lambda pair: pair[0] + delays[pair[0]])
+    assert shuffled != timed
 
     def alerts(reader: int) -> bytes:
         options = Options(host="h", lateness=lateness, updates=True, evidence=1_000)
@@ -156,7 +156,7 @@ def test_disorder_within_the_lateness_changes_no_alert(
         assert not run.tally.late
         return b"\n".join(found)
 
-    in_order = piped(b"".join(line for _, line in named), lateness, alerts)
+    in_order = piped(b"".join(line for _, line in timed), lateness, alerts)
     assert b"loose" in in_order
     assert piped(b"".join(line for _, line in shuffled), lateness, alerts) == in_order
 

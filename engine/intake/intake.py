@@ -183,9 +183,7 @@ class Intake:
             # whose address it was is a question of time: hosts' clocks are set right before flows are given to them
             for events in kept.runs():
                 correct_all(self.held.clock, [event for event in events if event.host])
-                for event in events:
-                    self.held.addresses.learn(event)
-                    self.held.containers.learn(event)
+                self._learn(events)
         ordered = kept.in_order(self._put_right)
         return borne_out(ordered) if self._normaliser.is_whole else ordered
 
@@ -226,7 +224,7 @@ class Intake:
             if taken is not None:
                 rank, chunk, arrived = taken
                 try:
-                    for line in _lines(self.held.splitters[rank], chunk):
+                    for line in self.held.splitters[rank].take(chunk):
                         # Each line on its own: two events of one chunk may be the first two of their alert.
                         yield from self._advance(line, readers[rank].input, arrived, hold, reorder)
                 except Intolerable:
@@ -237,7 +235,7 @@ class Intake:
                     self._close(readers.pop(rank))
                     reorder.end(rank)
             if readers:
-                yield from reorder.release()
+                yield from reorder.release(self._settle)
         for rank, reader in readers.items():
             if not self.tally.is_intolerable:  # else lines were left unread
                 reader.settle()
@@ -249,7 +247,7 @@ class Intake:
         self._judge()
         for event in hold.end():
             reorder.add(event)
-        yield from borne_out(reorder.release(), reorder.pace)
+        yield from borne_out(reorder.release(self._settle), reorder.pace)
 
     def _anew(self, readers: dict[int, Readable]) -> Iterator[tuple[int, bytes, int | None]]:
         """Behind what was read again: a line that an earlier pipe broke off in is over."""
@@ -283,14 +281,14 @@ class Intake:
 
     def _advance(self, line: Line, input: Input, arrived: int | None, hold: Hold, reorder: Reorder) -> Iterator[Event]:
         for event in self._normalise(line, input):
-            if not event.host:
-                event.host = self._host_of(event)
+            if not event.host and event.clock is not None:
+                event.host = self._host_of(event)  # whose clock it is
             for ready in hold.take(event):
                 if _only_tells_time(ready):
                     reorder.hear(ready, arrived)
                 else:
                     reorder.add(ready, arrived)
-            yield from reorder.release()
+            yield from reorder.release(self._settle)
 
     def _next(self, readers: dict[int, Readable], reorder: Reorder) -> Readable | None:
         """The input to read from now: the one that the others wait for. One that stays silent is idle, until it speaks.
@@ -385,10 +383,7 @@ class Intake:
         for event in result:
             if not event.host and not is_told_by_others(event):
                 event.host = self._default_host(input.name)
-            if self.is_stream:
-                self.held.addresses.learn(event)
-                self.held.containers.learn(event)
-            elif event.measures is not None:
+            if not self.is_stream and event.measures is not None:
                 self.held.clock.learn(event)
             if not _only_tells_time(event):
                 passing.append(event)
@@ -404,6 +399,17 @@ class Intake:
         tally = self.tally
         if tally.last_bad is not None and not self._tolerance.bears(tally.bad_lines, tally.lines, at_end=True):
             tally.is_intolerable = True
+
+    def _settle(self, events: list[Event]) -> None:
+        """Whose events of one moment are that leave in order: by what was told up to then, whenever it came."""
+        self._learn(events)
+        for event in events:
+            event.host = event.host or self._host_of(event)
+
+    def _learn(self, events: list[Event]) -> None:
+        for event in events:
+            self.held.addresses.learn(event)
+            self.held.containers.learn(event)
 
     def _host_of(self, event: Event) -> str:
         """The host of a record that names none."""
@@ -434,13 +440,6 @@ class Intake:
             yield from seconds.take(event)
         if not self.is_laid_aside:
             yield from seconds.end()
-
-
-def _lines(splitter: Splitter, chunk: bytes | None) -> Iterator[Line]:
-    """The lines that end with what a pipe gave; None is nothing yet, and nothing at all its end."""
-    if chunk is None:
-        return iter(())
-    return splitter.feed(chunk) if chunk else splitter.end()
 
 
 def _only_tells_time(event: Event) -> bool:

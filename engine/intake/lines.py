@@ -52,6 +52,12 @@ class Splitter:
         self._number, self._offset = number, offset
         self._hold(rest)
 
+    def take(self, chunk: bytes | None) -> Iterator[Line]:
+        """The lines that end with what a pipe gave; None is nothing yet, and nothing at all its end."""
+        if chunk is None:
+            return iter(())
+        return self.feed(chunk) if chunk else self.end()
+
     def end(self) -> Iterator[Line]:
         """The last line, where the text does not end with a line break."""
         if self._length:

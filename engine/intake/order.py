@@ -8,7 +8,7 @@ before. Called by `intake`, after clocks have been corrected.
 """
 
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from heapq import heappop, heappush
 from math import inf
@@ -19,6 +19,7 @@ from chainrun.engine.event import Event
 from .ahead import FUTURE, Pace
 
 LATE = "late"
+NOBODY = "?"  # whose record is not known yet: nor our own clock's, which is ""
 HELD = 10_000  # events of an input that may wait to be borne out
 HOSTS = 100_000  # hosts of which it is remembered how far they have come
 by_time = attrgetter("time")
@@ -171,7 +172,7 @@ class Reorder:
             heappush(self._heap, (event.time, rank, self._arrivals, event))
             return
         waiting, heap = self._waiting[rank], self._heap
-        is_ahead = pace.hear(event.host, event.time, arrived)
+        is_ahead = pace.hear(event.host or NOBODY, event.time, arrived)
         assert pace.newest is not None  # once it has heard anything
         if is_ahead and (pace.is_live or len(waiting) >= HELD):
             # nobody can bear it out, or too many wait: it is taken for one of now
@@ -186,7 +187,7 @@ class Reorder:
         rank = event.origin.rank
         pace = self._paces.get(rank)
         if pace is not None:
-            pace.hear(event.host, event.time, arrived)
+            pace.hear(event.host or NOBODY, event.time, arrived)
             self._bear_out(rank, pace)
 
     def _bear_out(self, rank: int, pace: Pace) -> None:
@@ -243,8 +244,9 @@ class Reorder:
         reached = pace.certain if self._lateness else pace.newest
         return -inf if reached is None else reached
 
-    def release(self) -> Iterator[Event]:
-        """The events that nothing older can precede any more, in order."""
+    def release(self, settle: Callable[[list[Event]], None] = lambda events: None) -> Iterator[Event]:
+        """The events that nothing older can precede any more, in order. `settle` is called with those of each moment
+        before they are looked at."""
         until = inf
         if self._paces:
             # where everybody is idle: what lies within the lateness of what each has said
@@ -260,6 +262,7 @@ class Reorder:
                 group.append(heappop(heap)[3])
             if self._passed is None or at > self._passed:
                 self._passed = at
+            settle(group)
             for event in group:
                 self._pass(event)
             yield from arrange(group)
