@@ -159,7 +159,7 @@ def test_nothing_in_a_file_raises(bad: bytes, tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
     _, faults = load_inventory(tmp_path / "none.csv")
-    assert [str(f) for f in faults] == [f"{tmp_path}/none.csv: cannot be read: No such file or directory"]
+    assert [str(f) for f in faults] == [f"{tmp_path}/none.csv: cannot be read: no such file or directory"]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
