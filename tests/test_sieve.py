@@ -5,6 +5,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def changed(r: random.Random, record: Any) -> Any:
             if r.random() < 0.3:
                 del place[key]
             else:
-                place[key] = r.choice([*ODD, *place.values()])
+                place[key] = deepcopy(r.choice([*ODD, *place.values()]))
     return record
 
 
