@@ -1,11 +1,13 @@
-"""What all tests share: where real telemetry lies, and `--accept` for goldens."""
+"""What all tests share: where real telemetry lies, the command line, and `--accept` for goldens."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chainrun.engine import cli
+from chainrun.engine.cli.exits import Exit
 from chainrun.engine.intake.intake import Intake
 from chainrun.engine.report.balance import line_balance, uneven
 from chainrun.engine.run import Run
@@ -25,6 +27,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def accept(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--accept"))
+
+
+@pytest.fixture
+def chainrun(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """The command line, in this process: its exit code, what it wrote, what it said besides."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = cli.main(words)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        assert code != Exit.INTERNAL, err
+        return int(code), out, err
+
+    return run
 
 
 @pytest.fixture(scope="session")

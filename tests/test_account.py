@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from chainrun.engine import cli
 from chainrun.engine.chains import load
 from chainrun.engine.cli.exits import Exit
 from chainrun.engine.report.alert import Alert, encode
@@ -41,17 +40,6 @@ test "t" raises 1 {
 """
 
 Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def chainrun(capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(*words: str) -> tuple[int, str, str]:
-        code = cli.main(words)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

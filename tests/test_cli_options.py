@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chainrun.engine import cli
 from chainrun.engine.cli.exits import Exit
 
 from .test_cli import CHAIN, EVENTS, connection, start, sysmon
@@ -23,18 +22,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "t.chain").write_text(CHAIN)
     (tmp_path / "hit.jsonl").write_text(EVENTS)
     return tmp_path
-
-
-@pytest.fixture
-def chainrun(capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(*words: str) -> Shown:
-        code = cli.main(words)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        assert code != Exit.INTERNAL, err
-        return int(code), out, err
-
-    return run
 
 
 def alerts(out: str) -> list[dict[str, Any]]:

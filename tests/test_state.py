@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from chainrun.engine import cli
 from chainrun.engine.checkpoint.file import StateFile
 from chainrun.engine.checkpoint.journal import Journal
 from chainrun.engine.cli.exits import Exit
@@ -30,18 +29,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "t.chain").write_text(CHAIN)
     (tmp_path / "hit.jsonl").write_text(EVENTS)
     return tmp_path
-
-
-@pytest.fixture
-def chainrun(capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(*words: str) -> Shown:
-        code = cli.main(words)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        assert code != Exit.INTERNAL, err
-        return int(code), out, err
-
-    return run
 
 
 def piped(text: str, *words: str) -> Shown:

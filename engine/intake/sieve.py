@@ -24,13 +24,12 @@ from .decode import DecodeError, Decoder, Reader
 from .demand import Demand
 from .gate import HEAD, Gate, Verdict, is_asked_for
 from .resolve import recognition
-from .telling import Unsure, is_plain
+from .telling import SECOND, Unsure, is_plain
 
 MOST = 3  # formats that the lines of one stream may take turns in
 LIKES = 100_000  # heads of one format that are remembered
-DENSITY = 2_000  # lines by which is judged how many of them are needed
 LOOKS = 4_096  # keys of one format, the same
-_SECOND = len("2026-03-02T09:01:44")
+DENSITY = 2_000  # lines by which is judged how many of them are needed
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DecodeError)
 
 
@@ -238,7 +237,7 @@ class _Mesh(Generic[Plan]):
         if verdict.spelled is not None:
             at = look.places.get(verdict.stamp, -1)
             stamp = values[at]
-            if at < 0 or type(stamp) is not str or len(stamp) < _SECOND:
+            if at < 0 or type(stamp) is not str or len(stamp) < SECOND:
                 return
         if len(self._likes) >= LIKES:
             self._likes.clear()

@@ -29,7 +29,7 @@ _MINUTE = 60_000_000
 # The spans in which a telling is told once, and how much of a written time says in which one it was.
 _HOUR = 60 * _MINUTE, len("2026-03-02T09")
 _TEN_MINUTES = 10 * _MINUTE, len("2026-03-02T09:0")
-_SECOND = len("2026-03-02T09:01:44")
+SECOND = len("2026-03-02T09:01:44")
 
 _IDS = ("process.entity_id", "process.pid")
 _PROGRAM = ("process.executable", "process.name")
@@ -156,7 +156,7 @@ class Ticks:
         """An event of no kind that says so; none where the last one told of that second."""
         values = self._read(record)
         stamp = next((value for value in values[self._ends :] if value is not None), None)
-        second = stamp[:_SECOND] if type(stamp) is str else None
+        second = stamp[:SECOND] if type(stamp) is str else None
         if second is not None and second == self._memory.second:
             return []
         self._memory.second = second
