@@ -1,7 +1,7 @@
 """What all tests share: where real telemetry lies, the command line, and `--accept` for goldens."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from chainrun.engine.intake.intake import Intake
 from chainrun.engine.report.balance import line_balance, uneven
 from chainrun.engine.run import Run
 from hypothesis import settings
+
+from .command import CHAIN, EVENTS, Command, Shown
 
 # The same examples in every run: a property that fails, fails for everybody. HYPOTHESIS_PROFILE=default looks further.
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
@@ -30,10 +32,19 @@ def accept(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def chainrun(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """The command line, in this process: its exit code, what it wrote, what it said besides."""
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, with a chain and events in which it is found once."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.chain").write_text(CHAIN)
+    (tmp_path / "hit.jsonl").write_text(EVENTS)
+    return tmp_path
 
-    def run(*words: str) -> tuple[int, str, str]:
+
+@pytest.fixture
+def chainrun(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command line in this process. No traceback, whatever it was."""
+
+    def run(*words: str) -> Shown:
         code = cli.main(words)
         out, err = capsys.readouterr()
         assert "Traceback" not in out + err

@@ -28,11 +28,10 @@ from chainrun.engine.report.metrics import Family, to_text
 from chainrun.engine.run import Run
 from prometheus_client.parser import text_string_to_metric_families
 
-from .test_cli import COMMAND, EVENTS, connection, start, sysmon
-from .test_cli_options import Command, alerts, chainrun, here
+from .command import COMMAND, EVENTS, Command, alerts, connection, start, sysmon
 from .test_intake import file, lines, small
 
-__all__ = ["chainrun", "file", "here"]  # fixtures
+__all__ = ["file"]  # fixtures
 
 # Partial matches that come to every end.
 CHAINS = """\

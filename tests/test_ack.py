@@ -10,17 +10,9 @@ import pytest
 from chainrun.engine.cli.ack import Rsyslog
 from chainrun.engine.cli.exits import Exit
 
-from .test_cli import CHAIN, COMMAND, EVENTS, process
+from .command import COMMAND, EVENTS, process
 
 SHELL, OUT = EVENTS.encode().splitlines(keepends=True)
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Path:
-    """A folder with a chain and events."""
-    (tmp_path / "t.chain").write_text(CHAIN)
-    (tmp_path / "hit.jsonl").write_text(EVENTS)
-    return tmp_path
 
 
 class Consumer:

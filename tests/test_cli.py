@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from chainrun.dsl.codes import CODES
@@ -18,95 +17,14 @@ from chainrun.engine import cli
 from chainrun.engine.cli.exits import Exit
 from chainrun.engine.cli.group import VERBS
 
-MAIN = Path(__file__).resolve().parent.parent / "engine" / "api" / "__main__.py"
-COMMAND = (sys.executable, str(MAIN))
-
-CHAIN = """\
-TimeWindow = 10m
-Shells     = { powershell.exe, cmd.exe }
-
-spawn(Shells) as shell -> egress as out within TimeWindow
-except "updates" when shell.process.name == "cmd.exe" and out.destination.port == 8530
-"""
-
-
-def sysmon(code: int, second: int, **data: Any) -> str:
-    """One line of Sysmon telemetry."""
-    time = f"2026-03-01T10:{second // 60:02d}:{second % 60:02d}.000000Z"
-    system = {
-        "Provider": {"#attributes": {"Name": "Microsoft-Windows-Sysmon"}},
-        "EventID": code,
-        "TimeCreated": {"#attributes": {"SystemTime": time}},
-        "EventRecordID": second,
-        "Channel": "Microsoft-Windows-Sysmon/Operational",
-        "Computer": "win-1",
-    }
-    utc = time.replace("T", " ")[:-4]
-    return json.dumps({"Event": {"System": system, "EventData": {"UtcTime": utc, **data}}}) + "\n"
-
-
-def start(second: int, pid: int, image: str, parent: int = 4) -> str:
-    return sysmon(
-        1,
-        second,
-        ProcessGuid=f"{{00000000-0000-0000-0000-{pid:012d}}}",
-        ProcessId=pid,
-        Image=f"C:\\Windows\\{image}",
-        CommandLine=f"{image} -x",
-        ParentProcessGuid=f"{{00000000-0000-0000-0000-{parent:012d}}}",
-        ParentProcessId=parent,
-        ParentImage="C:\\Windows\\explorer.exe",
-    )
-
-
-def connection(second: int, pid: int, port: int = 443) -> str:
-    return sysmon(
-        3,
-        second,
-        ProcessGuid=f"{{00000000-0000-0000-0000-{pid:012d}}}",
-        ProcessId=pid,
-        Image="C:\\Windows\\powershell.exe",
-        Initiated="true",
-        SourceIp="10.0.0.5",
-        SourcePort=50000 + second,
-        DestinationIp="203.0.113.9",
-        DestinationPort=port,
-    )
-
-
-EVENTS = start(0, 100, "powershell.exe") + connection(9, 100)
-QUIET = start(0, 200, "notepad.exe") + connection(9, 200)
+from .command import CHAIN, COMMAND, EVENTS, MAIN, QUIET, Command, connection, process, start
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, with a chain and events of two sorts."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "t.chain").write_text(CHAIN)
-    (tmp_path / "hit.jsonl").write_text(EVENTS)
-    (tmp_path / "quiet.jsonl").write_text(QUIET)
-    return tmp_path
-
-
-Shown = tuple[int, str, str]
-Command = Callable[..., Shown]
-
-
-@pytest.fixture
-def chainrun(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command line here: exit code, standard output, standard error. No traceback, whatever it was."""
-
-    def run(*words: str) -> Shown:
-        code = cli.main(words)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return int(code), out, err
-
-    return run
-
-
-def process(words: Sequence[str], stdin: bytes = b"", **options: Any) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*COMMAND, *words], input=stdin, capture_output=True, timeout=60, check=False, **options)
+def here(here: Path) -> Path:
+    """With events besides in which the chain is not found."""
+    (here / "quiet.jsonl").write_text(QUIET)
+    return here
 
 
 # -- the command without a verb ----------------------------------------

@@ -3,30 +3,12 @@ what a site knows; and what they refuse, in sentences."""
 
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from chainrun.engine.cli.exits import Exit
 
-from .test_cli import CHAIN, EVENTS, connection, start, sysmon
-
-Shown = tuple[int, str, str]
-Command = Callable[..., Shown]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "t.chain").write_text(CHAIN)
-    (tmp_path / "hit.jsonl").write_text(EVENTS)
-    return tmp_path
-
-
-def alerts(out: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in out.splitlines()]
-
+from .command import CHAIN, EVENTS, Command, alerts, connection, start, sysmon
 
 # -- editions and exceptions ----------------------------------------
 

@@ -18,7 +18,7 @@ from chainrun.engine.event import Event
 from chainrun.engine.match import lineage
 from chainrun.engine.run import Options, Run
 
-from .test_cli import start
+from .command import start
 from .test_oracle import checked
 from .worlds import SECOND, event
 

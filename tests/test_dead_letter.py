@@ -13,10 +13,7 @@ from chainrun.engine.event import Origin
 from chainrun.engine.intake.tolerance import Tolerance
 from chainrun.engine.report.dead_letters import KEPT, DeadLetters
 
-from .test_cli import EVENTS, connection, process, start
-from .test_cli_options import Command, alerts, chainrun, here
-
-__all__ = ["chainrun", "here"]  # fixtures
+from .command import EVENTS, Command, alerts, connection, process, start
 
 HIT = EVENTS.encode()
 

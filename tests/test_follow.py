@@ -17,11 +17,8 @@ from chainrun.engine.intake.follow import SETTLED, Follower
 from chainrun.engine.intake.intake import Intake
 from chainrun.engine.intake.source import Input
 
-from .test_cli import COMMAND, EVENTS, connection, start
-from .test_cli_options import Command, chainrun, here
+from .command import COMMAND, EVENTS, Command, connection, start
 from .test_intake import Small
-
-__all__ = ["chainrun", "here"]  # fixtures
 
 
 class Clock:

@@ -8,7 +8,7 @@ import pytest
 from chainrun.dsl.visible import is_visible
 from chainrun.engine.cli.exits import Exit
 
-from .test_cli import connection, process, start
+from .command import connection, process, start
 
 EVIL = (
     "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\x00\x08"  # orders to a terminal

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_cli import connection, start
+from .command import connection, start
 
 KILLS = int(os.environ.get("CHAINRUN_KILLS", "6"))
 POINTS = (

@@ -24,11 +24,8 @@ from chainrun.engine.intake.listen import MOST, Listener
 from chainrun.engine.intake.post import LARGEST, WAITING, PostListener
 from chainrun.engine.intake.source import Input, wait
 
-from .test_cli import COMMAND, EVENTS, connection, start
-from .test_cli_options import Command, chainrun, here
+from .command import COMMAND, EVENTS, Command, connection, start
 from .test_intake import Small, lines
-
-__all__ = ["chainrun", "here"]  # fixtures
 
 Opened = Callable[..., Any]
 

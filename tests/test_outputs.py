@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 from chainrun.engine.cli.exits import Exit
 
-from .test_cli import EVENTS, process
-from .test_cli_options import Command, alerts, chainrun, here
-
-__all__ = ["chainrun", "here"]  # fixtures
+from .command import EVENTS, Command, alerts, process
 
 WRITTEN = ["--output", "--dead-letter", "--log-file", "--stats", "--metrics-file"]
 

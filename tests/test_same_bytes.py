@@ -23,8 +23,8 @@ from chainrun.engine.intake import archive, follow, source
 from chainrun.engine.report.jsonl import to_line
 from chainrun.engine.run import Options, Run
 
+from .command import COMMAND
 from .fuzz.lines import LOOSE, ROOT, STORIES, loose
-from .test_cli import COMMAND
 from .test_invariance import placeless
 
 if sys.version_info >= (3, 14):

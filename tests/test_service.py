@@ -17,7 +17,7 @@ import pytest
 from chainrun.engine.cli.exits import Exit
 from chainrun.engine.cli.notify import Notifier
 
-from .test_cli import CHAIN, COMMAND, EVENTS, QUIET, connection, process, start
+from .command import CHAIN, COMMAND, EVENTS, QUIET, connection, process, start
 
 SHELL, OUT = EVENTS.splitlines(keepends=True)
 
@@ -69,13 +69,6 @@ def wait_for(is_so: Callable[[], bool], seconds: float = 30) -> None:
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.02)
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Path:
-    (tmp_path / "t.chain").write_text(CHAIN)
-    (tmp_path / "hit.jsonl").write_text(EVENTS)
-    return tmp_path
 
 
 @pytest.fixture

@@ -8,11 +8,8 @@ import pytest
 from chainrun.engine.cli.exits import Exit
 from chainrun.engine.intake.span import Span
 
-from .test_cli import EVENTS, connection, start, sysmon
-from .test_cli_options import Command, alerts, chainrun, here
+from .command import EVENTS, Command, alerts, connection, start, sysmon
 from .test_intake import lines, small
-
-__all__ = ["chainrun", "here"]  # fixtures
 
 
 @pytest.mark.parametrize(

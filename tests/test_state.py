@@ -4,7 +4,6 @@ import json
 import os
 import sqlite3
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,20 +14,9 @@ from chainrun.engine.cli.exits import Exit
 from chainrun.engine.engine import Engine
 from chainrun.engine.state import put, take
 
-from .test_cli import CHAIN, COMMAND, EVENTS, connection, start
+from .command import CHAIN, COMMAND, EVENTS, Command, Shown, connection, start
 from .test_oracle import checked
 from .worlds import SECOND, event
-
-Shown = tuple[int, str, str]
-Command = Callable[..., Shown]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "t.chain").write_text(CHAIN)
-    (tmp_path / "hit.jsonl").write_text(EVENTS)
-    return tmp_path
 
 
 def piped(text: str, *words: str) -> Shown:

@@ -23,7 +23,7 @@ from chainrun.engine.run import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .test_cli import connection, start
+from .command import connection, start
 from .test_intake import Pipe, Small, lines
 from .worlds import checked
 

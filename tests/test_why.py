@@ -25,9 +25,7 @@ from chainrun.engine.study.why_text import to_text
 from chainrun.engine.study.why_weaker import Asked
 from msgspec.structs import replace
 
-from .test_cli import CHAIN, EVENTS, Command, chainrun
-
-__all__ = ["chainrun"]
+from .command import EVENTS, Command
 
 ANALYTICS = sorted((Path(__file__).parent.parent / "analytics").glob("*.chain"))
 
@@ -212,14 +210,6 @@ def test_what_a_record_does_not_say_is_told_as_such() -> None:
 
 
 # -- the command ----------------------------------------
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "t.chain").write_text(CHAIN)
-    (tmp_path / "hit.jsonl").write_text(EVENTS)
-    return tmp_path
 
 
 def test_json_is_one_object(here: Path, chainrun: Command) -> None:

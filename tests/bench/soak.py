@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..test_cli import COMMAND
+from ..command import COMMAND
 from .streams import BEGIN
 from .windows import SERVICES, SYSTEM32, Fleet
 

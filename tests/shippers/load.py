@@ -9,7 +9,7 @@ from pathlib import Path
 import chainrun
 from chainrun import Options
 
-from ..test_cli import start
+from ..command import start
 from .daemon import children, until
 
 CHAIN = "spawn({ powershell.exe }) within 1h\n"

@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from ..test_cli import MAIN
+from ..command import MAIN
 from .daemon import ROOT
 
 PAGE = ROOT / "docs" / "shippers.md"
