@@ -364,14 +364,13 @@ def test_a_full_disk_is_told_in_a_sentence(here: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_an_unexpected_fault_is_one_line(
-    chainrun: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unexpected_fault_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fail(words: list[str]) -> int:
         raise RuntimeError("table\x1b is odd")
 
     monkeypatch.setattr(cli, "run_app", fail)
-    code, out, err = chainrun("x")
+    code = cli.main(["x"])
+    out, err = capsys.readouterr()
     assert (code, out) == (Exit.INTERNAL, "")
     assert err.startswith("error: RuntimeError: table\\x1b is odd\n  = help: ")
     monkeypatch.setenv("CHAINRUN_DEBUG", "1")
