@@ -20,7 +20,7 @@ import pytest
 from chainrun.engine.event import Event, Origin
 from chainrun.engine.formats.loader import load_formats
 from chainrun.engine.intake.intake import Intake
-from chainrun.engine.intake.normalise import Looked, Normaliser, Rejected
+from chainrun.engine.intake.normalise import Normaliser, Rejected
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,10 +56,10 @@ class Small:
     def __init__(self) -> None:
         self.read: Counter[str] = Counter()
 
-    def look(self, line: bytes) -> None:
-        return None
+    def sift(self, lines: list[bytes], at: int) -> tuple[int, None]:
+        return at, None
 
-    def take(self, line: bytes, origin: Origin, looked: None) -> list[Event] | Refused:
+    def take(self, line: bytes, origin: Origin, found: None) -> list[Event] | Refused:
         found = self.normalise(line, origin)
         if isinstance(found, list):
             self.read.update(event.format for event in found if event.kinds)
@@ -604,8 +604,8 @@ class WithoutKinds(Normaliser):
     def __init__(self) -> None:
         super().__init__(load_formats())
 
-    def take(self, line: bytes, origin: Origin, looked: Looked | None) -> list[Event] | Rejected:
-        events = super().take(line, origin, looked)
+    def take(self, line: bytes, origin: Origin, found: Any) -> list[Event] | Rejected:
+        events = super().take(line, origin, found)
         if isinstance(events, list):
             for event in events:
                 event.kinds = frozenset()

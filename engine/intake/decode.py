@@ -117,12 +117,13 @@ def needed_paths(format: Format, wanted: frozenset[str] | None) -> set[RawPath]:
 class _Node:
     """A key of the merged record: the keys below it, or, where some path ends at it, whatever is there."""
 
-    __slots__ = ("below", "is_leaf", "slot", "type")
+    __slots__ = ("below", "is_leaf", "is_refused", "slot", "type")
 
     def __init__(self, slot: str) -> None:
         self.slot = slot
         self.below: dict[str, _Node] = {}
         self.is_leaf = False
+        self.is_refused = False
         self.type: Any = None
 
 
@@ -131,9 +132,10 @@ Reader = Callable[[Any], tuple[Any, ...]]
 
 
 class Decoder:
-    """Decodes lines for these formats. Records are opaque: ask them through `getter` and `reader`."""
+    """Decodes lines for these formats. Records are opaque: ask them through `getter` and `reader`. `quick` refuses
+    records that have anything at one of some outermost keys, `without`."""
 
-    def __init__(self, formats: Iterable[Format], wanted: frozenset[str] | None) -> None:
+    def __init__(self, formats: Iterable[Format], wanted: frozenset[str] | None, without: Iterable[str] = ()) -> None:
         self._root = _Node("record")
         slots = 0
         for path in sorted({path for format in formats for path in needed_paths(format, wanted)}):
@@ -144,6 +146,10 @@ class Decoder:
                     node.below[key] = _Node(f"f{slots}")
                 node = node.below[key]
             node.is_leaf = True
+        for key in without:
+            node = self._root.below[key]
+            node.is_leaf = node.is_refused = True
+            node.below.clear()
         self._type = _make_struct(self._root)
         # for what is no trouble; raises what msgspec raises
         self.quick: Callable[[bytes | str], Any] = msgspec.json.Decoder(self._type).decode
@@ -299,9 +305,11 @@ def _decode_slowly(line: bytes | str) -> dict[str, Any]:
 def _make_struct(node: _Node) -> Any:
     fields = []
     for below in node.below.values():
-        if below.is_leaf:
+        if below.is_refused:
+            type_: Any = None
+        elif below.is_leaf:
             # It may be an object here and a text there (`EventID`, `host`): anything goes.
-            type_: Any = Any
+            type_ = Any
         else:
             # The other types keep a record alive that has something else where an object is expected.
             type_ = _make_struct(below) | str | int | float | bool | list[Any] | None

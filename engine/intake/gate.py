@@ -60,6 +60,15 @@ class Verdict(NamedTuple):
     stamp: RawPath = ()
 
 
+class Deciding(NamedTuple):
+    """What decides about records: places by their values, and by whether anything is there; and answers that hang on
+    more values than can be remembered, of which each may raise Unsure."""
+
+    paths: set[RawPath]
+    there: set[RawPath]
+    answers: tuple[Callable[[Any], bool], ...]
+
+
 class Gate:
     """The gate of one format, on records of one decoder, or their heads. `asked`: the kinds that are asked for of it;
     None: all."""
@@ -96,13 +105,15 @@ class Gate:
                 return sort.judge(record, outside)
         raise AssertionError("the last sort takes everything")
 
-    def deciding(self, record: Any) -> tuple[set[RawPath], set[RawPath]] | None:
-        """What decides about a record, and all with the same `keys`, besides these and its time: by its value, and by
-        whether it is there. None where that may be a piece of a longer text."""
+    def deciding(self, record: Any) -> Deciding | None:
+        """What decides about a record, and all with the same `keys`, besides these and its time. None where that may be
+        a piece of a longer text."""
         sorts = self._candidates(record)
         if not all(sort.is_plain for sort in sorts):
             return None
-        return set().union(*(sort.paths for sort in sorts)), set().union(*(sort.there for sort in sorts))
+        paths: set[RawPath] = set().union(*(sort.paths for sort in sorts))
+        there: set[RawPath] = set().union(*(sort.there for sort in sorts))
+        return Deciding(paths, there, tuple(sort.by_fields for sort in sorts if sort.by_fields is not None))
 
     def _candidates(self, record: Any) -> tuple["_Sort", ...]:
         """The sorts that a record may be of: the first is it of which all holds."""
@@ -192,7 +203,7 @@ def _is_kept(value: Any) -> bool:
 
 class _Sort:
     """One sort of record: when a record is of it, and when it is needed. `paths`: what decides that besides the time;
-    `is_plain`: as it stands there; `there`: what need only be there or not."""
+    `is_plain`: as it stands there; `there`: what need only be there or not; `by_fields`: what more it may hang on."""
 
     def __init__(self, sort: Sort, record: Record, format: Format, gate: Gate) -> None:
         decoder = gate.decoder
@@ -214,8 +225,7 @@ class _Sort:
             or (bool(record.each) and (may or bool(gate.demand.apps) or tells_places(record, format)))
         )
         self._decide = Few(_DECIDE, record, format, decoder, gate.is_head) if may and not self._is_asked else None
-        if self._decide is not None:
-            self.paths.update(self._decide.paths)
+        self.by_fields = self._is_asked_by_fields if self._decide is not None else None
         self._apps = self._sights = None
         if self._is_asked or record.each:
             return
@@ -234,7 +244,7 @@ class _Sort:
     def judge(self, record: Any, outside: Outside) -> Verdict:
         if self._is_asked:
             return self._asked_for
-        if self._decide is not None and _is_asked(complete(self._kinds, self._decide(record)), self._asked):
+        if self._decide is not None and self._is_asked_by_fields(record):
             return self._asked_for
         try:
             if self._apps is not None and self._apps.may_be(record):
@@ -244,3 +254,7 @@ class _Sort:
         except TypeError:  # a list or an object, where a name or a number should be
             return self._asked_for
         return self._left
+
+    def _is_asked_by_fields(self, record: Any) -> bool:
+        assert self._decide is not None
+        return _is_asked(complete(self._kinds, self._decide(record)), self._asked)

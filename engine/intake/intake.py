@@ -23,18 +23,16 @@ from .finish import finish
 from .held import Held, Place, is_asked
 from .inventory import Inventory
 from .kept import Kept
-from .lines import LONGEST, Line, Splitter
-from .normalise import LEFT
+from .lines import LONGEST, Splitter
 from .normalising import Normalises
 from .opening import Readable, open_input
 from .order import Reorder
+from .records import Records, only_tells_time
 from .source import Input, find_inputs, wait
 from .span import Span
 from .tally import Tally
 from .tolerance import Intolerable, Tolerance
-from .whose import is_told_by_others
 
-TOO_LONG = "line too long"
 STOP_CHECK = 0.5  # seconds: how often a silent pipe is left to see whether the run was asked to stop
 DRAINED = 5.0  # seconds: for how long pipes are read to their end when a run is to end
 
@@ -93,10 +91,7 @@ class Intake:
         )
         self.tally.errors = errors
         self._lasts = lasts
-        self._earlier: Counter[str] = Counter()  # by normalisers before this one
-        self._normaliser = normaliser
-        self.use(normaliser)
-        self._host = host
+        self._records = Records(normaliser, self.held, self.is_stream, host, tolerance, on_bad)
         self._stdin = stdin
         self._longest = longest
         self._idle = idle
@@ -105,8 +100,6 @@ class Intake:
         self._on_wait = on_wait
         self._on_read = on_read
         self._span = span or Span()
-        self._tolerance = tolerance or Tolerance()
-        self._on_bad = on_bad
         self._again: Iterator[tuple[int, bytes, int | None]] = iter(())
         self._stopped = False
         self._drained_from: float | None = None
@@ -115,18 +108,15 @@ class Intake:
     @property
     def read(self) -> Counter[str]:
         """How many records there were, by format."""
-        return self._earlier + self._normaliser.read
+        return self._records.read
 
     @read.setter
     def read(self, counts: Counter[str]) -> None:
-        self._earlier = counts
+        self._records.earlier = counts
 
     def use(self, normaliser: Normalises) -> None:
         """Lines are normalised by this one from now on."""
-        self._earlier = self.read
-        normaliser.ticks = self.is_stream
-        self._normaliser = normaliser
-        self._look = normaliser.look
+        self._records.use(normaliser)
 
     @property
     def tally(self) -> Tally:
@@ -185,7 +175,7 @@ class Intake:
                 correct_all(self.held.clock, [event for event in events if event.host])
                 self._learn(events)
         ordered = kept.in_order(self._put_right)
-        return borne_out(ordered) if self._normaliser.is_whole else ordered
+        return borne_out(ordered) if self._records.is_whole else ordered
 
     def _put_right(self, events: list[Event]) -> None:
         """Gives events of files their host and their true time, once all has been read."""
@@ -202,15 +192,14 @@ class Intake:
             splitter = Splitter(self._longest)
             try:
                 while not self._stopped and (chunk := self._read(reader)) != b"":
-                    for line in splitter.feed(chunk) if chunk else ():
-                        if events := self._normalise(line, input):
-                            kept.add(events)
+                    for events in self._records.of(splitter.take(chunk), input):
+                        kept.add(events)
                 if not self._stopped:  # else the last line is only the part of one that was read
-                    for line in splitter.end():
-                        kept.add(self._normalise(line, input))
+                    for events in self._records.of(splitter.end(), input):
+                        kept.add(events)
             finally:
                 self._close(reader)
-        self._judge()
+        self._records.judge()
 
     # -- pipes ----------------------------------------
 
@@ -224,9 +213,9 @@ class Intake:
             if taken is not None:
                 rank, chunk, arrived = taken
                 try:
-                    for line in self.held.splitters[rank].take(chunk):
+                    for events in self._records.of(self.held.splitters[rank].take(chunk), readers[rank].input):
                         # Each line on its own: two events of one chunk may be the first two of their alert.
-                        yield from self._advance(line, readers[rank].input, arrived, hold, reorder)
+                        yield from self._advance(events, arrived, hold, reorder)
                 except Intolerable:
                     break
                 if chunk == b"" and readers[rank].renew():
@@ -244,7 +233,7 @@ class Intake:
                 reorder.end(rank)
         if self.is_laid_aside:
             return
-        self._judge()
+        self._records.judge()
         for event in hold.end():
             reorder.add(event)
         yield from borne_out(reorder.release(self._settle), reorder.pace)
@@ -279,12 +268,12 @@ class Intake:
         if self._on_read is not None:
             self._on_read(reader.input, chunk, arrived)
 
-    def _advance(self, line: Line, input: Input, arrived: int | None, hold: Hold, reorder: Reorder) -> Iterator[Event]:
-        for event in self._normalise(line, input):
+    def _advance(self, events: list[Event], arrived: int | None, hold: Hold, reorder: Reorder) -> Iterator[Event]:
+        for event in events:
             if not event.host and event.clock is not None:
                 event.host = self._host_of(event)  # whose clock it is
             for ready in hold.take(event):
-                if _only_tells_time(ready):
+                if only_tells_time(ready):
                     reorder.hear(ready, arrived)
                 else:
                     reorder.add(ready, arrived)
@@ -354,52 +343,6 @@ class Intake:
             self.tally.errors.append(reader.error)
         reader.close()
 
-    def _normalise(self, line: Line, input: Input) -> list[Event]:
-        """The events of one line; what they show of clocks and addresses is learnt at once."""
-        number, offset, text = line
-        tally = self.tally
-        tally.lines += 1
-        if text is not None and (not text or text.isspace()):
-            tally.blank += 1
-            return []
-        looked = self._look(text) if text is not None else None
-        if looked is LEFT:
-            tally.recorded += 1
-            tally.silent += 1
-            return []
-        origin = Origin(input.name, number, offset, input.rank)
-        result = self._normaliser.take(text, origin, looked) if text is not None else None
-        if not isinstance(result, list):
-            cause = TOO_LONG if result is None else result.cause
-            tally.count_bad(cause, origin)
-            if self._on_bad is not None:
-                self._on_bad(text, origin, cause)
-            if not self._tolerance.bears(tally.bad_lines, tally.lines):
-                tally.is_intolerable = True
-                raise Intolerable
-            return []
-        tally.recorded += 1
-        passing = []
-        for event in result:
-            if not event.host and not is_told_by_others(event):
-                event.host = self._default_host(input.name)
-            if not self.is_stream and event.measures is not None:
-                self.held.clock.learn(event)
-            if not _only_tells_time(event):
-                passing.append(event)
-        asked = sum(not event.unasked for event in passing)
-        if asked:
-            tally.further += asked - 1
-        else:
-            tally.silent += 1
-        return result if self.is_stream else passing  # on a pipe, `Hold` measures
-
-    def _judge(self) -> None:
-        """Once all has been read: whether too many of the lines were bad."""
-        tally = self.tally
-        if tally.last_bad is not None and not self._tolerance.bears(tally.bad_lines, tally.lines, at_end=True):
-            tally.is_intolerable = True
-
     def _settle(self, events: list[Event]) -> None:
         """Whose events of one moment are that leave in order: by what was told up to then, whenever it came."""
         self._learn(events)
@@ -415,10 +358,7 @@ class Intake:
         """The host of a record that names none."""
         # a container's address is its host's own: every engine's first bridge is 172.17.0.0/16
         homes = self.held.containers if "container.id" in event.fields else self.held.addresses
-        return homes.host_of(event) or self._default_host(event.origin.input)
-
-    def _default_host(self, input: str) -> str:
-        return self._host or input
+        return homes.host_of(event) or self._records.default_host(event.origin.input)
 
     def _merged(self, ordered: Iterator[Event]) -> Iterator[Event]:
         """Each occurrence once."""
@@ -440,7 +380,3 @@ class Intake:
             yield from seconds.take(event)
         if not self.is_laid_aside:
             yield from seconds.end()
-
-
-def _only_tells_time(event: Event) -> bool:
-    return not event.kinds and not event.fields

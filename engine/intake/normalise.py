@@ -8,7 +8,7 @@ entry of `fields`. Called by `intake`; it never raises for anything that a line 
 
 from collections import Counter
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from chainrun.engine.event import Event, Origin
@@ -27,7 +27,7 @@ from .demand import EVERYTHING, Demand
 from .gate import NO_SORT, OUTERMOST, Gate, Sort, Verdict
 from .kinds import complete
 from .resolve import extraction, filled, first, first_text, slots, tests
-from .sieve import Sieve
+from .sieve import Found, Sieve
 from .telling import Memory, Ticks
 
 EMPTY = "empty line"
@@ -42,16 +42,6 @@ class Rejected(msgspec.Struct, frozen=True):
     """A line that yields nothing, and why: one of `CAUSES`."""
 
     cause: str
-
-
-class Looked(NamedTuple):
-    """What the sieve made of a line: what deals with it, its head, whether anybody needs it, and the whole of it, where
-    it was decoded for that."""
-
-    plan: "_FormatPlan"
-    head: Any
-    verdict: Verdict
-    record: Any = None
 
 
 _Result = list[Event] | Rejected
@@ -102,26 +92,26 @@ class Normaliser:
             read[plan.format.name] += plan.count
         return +read
 
-    def look(self, line: bytes) -> "Looked | None":
-        """What the sieve makes of a line, for `take`; None where it cannot tell. One that is `LEFT` yields nothing."""
-        found = self._sieve.find(line) if self._sieve is not None else None
-        if found is None:
-            return None
-        return Looked(*found) if found[2].is_taken or self.ticks else LEFT
+    def sift(self, lines: list[bytes], at: int = 0) -> "tuple[int, Found[_FormatPlan] | None]":
+        """The first of some lines, from a place on, that may yield an event (behind the last: none does), and what the
+        sieve finds of it, for `take`; None where it cannot tell."""
+        return (at, None) if self._sieve is None else self._sieve.sift(lines, at, self.ticks)
 
     def normalise(self, line: bytes, origin: Origin) -> list[Event] | Rejected:
         """The events of a line: none where it is not needed."""
-        return self.take(line, origin, self.look(line))
+        at, found = self.sift([line])
+        return [] if at else self.take(line, origin, found)
 
-    def take(self, line: bytes, origin: Origin, looked: "Looked | None") -> list[Event] | Rejected:
-        """The same of a line that was looked at."""
-        if looked is not None:
-            plan, head, verdict, record = looked
+    def take(self, line: bytes, origin: Origin, found: "Found[_FormatPlan] | None") -> list[Event] | Rejected:
+        """The same of a line that was sifted out."""
+        if found is not None:
+            plan, head, verdict, record = found
             if not verdict.is_taken:
                 return plan.tick(head, origin) if self.ticks else []
             try:
                 record = head if plan.is_whole else record or plan.decode(line)
             except DecodeError as error:  # what the head left out is none that JSON has
+                plan.count -= 1
                 return Rejected(error.cause)
             events = plan.make(record, verdict, line, origin)
             return Rejected(NO_TIME) if events is None else events
@@ -211,11 +201,18 @@ class _FormatPlan:
         self._ticks = Ticks(format, head, memory)
 
     def judge(self, head: Any, outside: Outside = OUTERMOST) -> Verdict:
+        verdict = self.gate.judge(head, outside)
         self.count += 1
-        return self.gate.judge(head, outside)
+        return verdict
+
+    @property
+    def second(self) -> Any:
+        """The last one that a record told which nobody needs."""
+        return self._memory.second
 
     def judge_whole(self, record: Any) -> Verdict:
         """The same where the head leaves the gate unsure."""
+        self.count += 1
         return self._whole_gate.judge(record)
 
     @cached_property
@@ -416,7 +413,3 @@ def _names(os: str) -> Known:
 
 def _asked(field: str, wanted: frozenset[str] | None) -> bool:
     return wanted is None or field in wanted
-
-
-_NOTHING: Any = None
-LEFT = Looked(_NOTHING, None, Verdict(Sort("", -1), False, False))  # a line that nobody needs

@@ -16,8 +16,9 @@ class Refusal(Protocol):
 class Normalises(Protocol):
     """One line to its events; never raises.
 
-    A line is looked at first: one that is found to be of no interest (`LEFT`) has no events. Of others, events without
-    kinds and fields go no further than here: they tell what time it is, and how far off their host's clock.
+    Lines are sifted first: `sift` passes over those that have no events, and says what it found of the first other, for
+    `take`. Events without kinds and fields go no further than here: they tell what time it is, and how far off their
+    host's clock.
 
     ticks     whether records of no interest tell the time; set here
     is_whole  whether every record is of interest
@@ -30,6 +31,6 @@ class Normalises(Protocol):
     @property
     def read(self) -> Counter[str]: ...
 
-    def look(self, line: bytes) -> Any: ...
+    def sift(self, lines: list[bytes], at: int) -> tuple[int, Any]: ...
 
     def take(self, line: bytes, origin: Origin, looked: Any) -> list[Event] | Refusal: ...

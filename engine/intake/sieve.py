@@ -1,8 +1,9 @@
 """The sieve: most lines of a stream are of the format that the last one was, and of no interest.
 
-    line ─ its head, as of the expected format ─ is it of this format? ─ its gate ─ needed: its body is decoded
-                                                   │                       └─────── not needed: that is all
-                                                   └─ not plainly: all formats' struct, and its format is expected next
+    line ─ its head, as of the expected format ─ is one like it known? ─ not needed: that is all
+                                                      │       └───────── needed: its body is decoded
+                                                      no ─ is it of this format? ─ its gate ─ known from now on
+                                                                    └─ not plainly: all formats' struct
 
 The head is what tells a record's format, sort, process and time: a small struct, decoded in a fifth of the time that
 all formats' takes, and of the formats only those need ruling out that might describe the record first. The parser walks
@@ -13,6 +14,7 @@ broken; and beside what the lines cost that do matter it saves little. Called by
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -24,7 +26,7 @@ from .decode import DecodeError, Decoder, Reader
 from .demand import Demand
 from .gate import HEAD, Gate, Verdict, is_asked_for
 from .resolve import recognition
-from .telling import SECOND, Unsure, is_plain
+from .telling import SECOND, Unsure, is_plain, times
 
 MOST = 3  # formats that the lines of one stream may take turns in
 LIKES = 100_000  # heads of one format that are remembered
@@ -35,10 +37,13 @@ _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DecodeError
 
 class Deals(Protocol):
     """What deals with the records of one format. `count`: how many it met; `decode`: the whole record of a line;
-    `judge_whole`: where the head leaves its gate unsure."""
+    `judge_whole`: where the head leaves its gate unsure; `second`: the last one that was told."""
 
     count: int
     gate: Gate
+
+    @property
+    def second(self) -> Any: ...
 
     def judge(self, head: Any) -> Verdict: ...
 
@@ -48,8 +53,15 @@ class Deals(Protocol):
 
 
 Plan = TypeVar("Plan", bound=Deals)
-# What deals with a record, its head, whether it is needed; the whole of it, where it was decoded for that.
-Found = tuple[Plan, Any, Verdict, Any]
+
+
+class Found(NamedTuple, Generic[Plan]):
+    """What deals with a record, its head, whether anybody needs it; the whole of it, where it was decoded for that."""
+
+    plan: Plan
+    head: Any
+    verdict: Verdict
+    record: Any = None
 
 
 class Sieve(Generic[Plan]):
@@ -79,25 +91,28 @@ class Sieve(Generic[Plan]):
         self._found = self._taken = 0  # lines since that was settled
         self.plans: list[Plan] = []
 
-    def find(self, line: bytes) -> Found[Plan] | None:
-        """Where a line is plainly of a format that is expected."""
-        if not line.isascii() and not _is_utf8(line):
-            return None  # whether that matters is for the full decoder to say
-        try:
-            for mesh in self._expected:
-                if (found := mesh.find(line)) is not None:
-                    self._found += 1
-                    self._taken += found[2].is_taken
-                    if self._found == DENSITY:
-                        self._settle()
-                    return found
-        except _REFUSED:
-            pass
-        return None
+    def sift(self, lines: list[bytes], at: int, ticks: bool) -> tuple[int, Found[Plan] | None]:
+        """The first of some lines, from a place on, that somebody may need, and what is found of it where it is plainly
+        of an expected format. `ticks`: one that tells a new second is needed."""
+        begun, found, stuck, meshes = at, None, 0, self._expected
+        while found is None and stuck < len(meshes) and at < len(lines):
+            mesh = meshes[0]
+            to, found = mesh.sift(lines, at, ticks)
+            stuck = stuck + 1 if to == at else 1
+            at = to
+            if found is None:
+                meshes = (*meshes[1:], mesh)
+        self._found += at - begun
+        if found is not None:
+            self._found += 1
+            self._taken += found.verdict.is_taken
+        if self._found >= DENSITY:
+            self._settle()
+        return at, found
 
     def _settle(self) -> None:
         """Where most lines are needed, looking at their heads first is a loss."""
-        is_dense = self._taken > DENSITY * (0.4 if self._is_dense else 0.6)
+        is_dense = self._taken > self._found * (0.4 if self._is_dense else 0.6)
         self._found = self._taken = 0
         if is_dense != self._is_dense:
             self._is_dense = is_dense
@@ -133,18 +148,19 @@ class Sieve(Generic[Plan]):
                 else:
                     rivals.append(rival.recognise)
         known = [_recognised(format, one) for one in (*rivals, Recognition(has=tuple(dict.fromkeys(guards))))]
+        refused = {path[0] for group in guards for path in group}
         if self._is_dense or self._demand.kinds_from(format) is None:  # most records are needed whole
-            head = body = Decoder((*known, format), self._wanted)
+            head = body = Decoder((*known, format), self._wanted, refused)
         else:
-            head, body = Decoder((*known, _head(format, self._demand)), None), Decoder((format,), self._wanted)
-        return _Mesh(at, format, rivals, guards, seen, head, self._plan(at, head, body))
+            head, body = Decoder((*known, _head(format, self._demand)), None, refused), Decoder((format,), self._wanted)
+        return _Mesh(at, format, rivals, refused, seen, head, self._plan(at, head, body))
 
 
 class _Mesh(Generic[Plan]):
     """Looks at the heads of one format's lines, and knows them from those of the formats that come before it.
 
     rivals   formats before it that are to be ruled out
-    guards   the others have one of the keys in each of these groups
+    guards   keys that the others have: a head is refused where one of them is
     seen     keys of the format's records that no guard can be made of
     """
 
@@ -153,7 +169,7 @@ class _Mesh(Generic[Plan]):
         at: int,
         format: Format,
         rivals: Sequence[Recognition],
-        guards: Sequence[tuple[RawPath, ...]],
+        guards: set[str],
         seen: set[str],
         head: Decoder,
         plan: Plan,
@@ -161,96 +177,134 @@ class _Mesh(Generic[Plan]):
         self.at = at
         self.plan = plan
         self.seen = seen
-        self.guards = {path[0] for group in guards for path in group}
+        self.guards = guards
         self._head_of = head.quick
         self._is_its = recognition(format, head)
         self._are_others = tuple(recognition(_recognised(format, rival), head) for rival in rivals)
         self._there = {path for one in (format.recognise, *rivals) for group in one.has for path in group}
         self._tested = {path for one in (format.recognise, *rivals) for path in _tested(one)}
-        self._times = frozenset(_times(format))
+        self._times = times(format)
         self._head = head
-        self._guarded = head.heads(tuple(sorted(self.guards)))
-        self._nothing = (None,) * len(self.guards)
         self._keys = head.reader(plan.gate.keys)
-        self._looks: dict[tuple[Any, ...], _Look | None] = {}
-        self._likes: dict[int, tuple[Verdict, int, str]] = {}
+        self._looks: dict[tuple[Any, ...], _Look] = {}
+        self._likes: dict[int, _Like] = {}
 
-    def find(self, line: bytes) -> Found[Plan] | None:
-        head = self._head_of(line)
-        if self._guarded(head) != self._nothing:
-            return None
+    def sift(self, lines: list[bytes], at: int, ticks: bool) -> tuple[int, Found[Plan] | None]:
+        """As the sieve's, of lines of this format."""
+        plan, head_of, keys_of, looks, likes = self.plan, self._head_of, self._keys, self._looks, self._likes
+        second = plan.second if ticks else None
+        found, alike = None, 0
         try:
-            look = self._looks[self._keys(head)]
-            if look is None:
-                return self._judged(head, line)
-            values = look.read(head)
-            # by 64 bits that nobody outside can foresee; with the types, because True and 1.0 are equal to 1
-            key = hash((values[: look.valued], tuple(map(type, values))))
-        except KeyError:
-            return self._met(head, line)
-        except TypeError:  # a list or an object
-            return self._judged(head, line)
-        like = self._likes.get(key)
-        if like is not None:
-            verdict, at, earliest = like
-            if at < 0:
-                self.plan.count += 1
-                return self.plan, head, verdict, None
-            # written alike, the later of two texts is the later time
-            stamp, spelled = values[at], verdict.spelled
-            if earliest <= stamp and len(earliest) == len(stamp) and earliest[:spelled] == stamp[:spelled]:
-                self.plan.count += 1
-                return self.plan, head, verdict, None
-        found = self._judged(head, line)
-        if found is not None and found[3] is None:
-            self._remember(key, look, values, found[2])
-        return found
-
-    def _met(self, head: Any, line: bytes) -> Found[Plan] | None:
-        """What becomes of a record with keys that none had before."""
-        found = self._judged(head, line)
-        if found is not None:
-            if len(self._looks) >= LOOKS:
-                self._looks.clear()
-            look, gate = None, self.plan.gate
-            if (deciding := gate.deciding(head)) is not None:
-                paths, there = deciding
-                valued = sorted(self._tested.union(paths, gate.keys).difference(self._times))
-                rest = sorted(self._there.union(self._times, there).difference(valued))
-                places = {path: len(valued) + at for at, path in enumerate(rest)}
-                look = _Look(self._head.reader((*valued, *rest)), len(valued), places)
-            self._looks[self._keys(head)] = look
-        return found
+            while at < len(lines):
+                line = lines[at]
+                if not line.isascii() and not _is_utf8(line):
+                    break  # whether that matters is for the full decoder to say
+                head = head_of(line)
+                try:
+                    read, valued, _, answer = looks[keys_of(head)]
+                    values = read(head)
+                    # by 64 bits that nobody outside can foresee; with the types, because True and 1.0 are equal to 1
+                    key = hash((values[:valued], tuple(map(type, values)), answer and answer(head)))
+                    verdict, dated, earliest, clock = likes[key]
+                except (KeyError, TypeError, Unsure):  # none was like it, or a list or an object is there for a text
+                    is_like = False
+                else:
+                    # written alike, the later of two texts is the later time
+                    is_like = dated < 0 or _is_later(values[dated], earliest, verdict.spelled)
+                if is_like:
+                    alike += 1
+                    if verdict.is_taken or (ticks and (clock < 0 or values[clock][:SECOND] != second)):
+                        found = Found(plan, head, verdict)
+                        break
+                else:
+                    found = self._judged(head, line)
+                    if found is None or found.verdict.is_taken or ticks:
+                        break
+                    found = None
+                at += 1
+        except _REFUSED:
+            found = None
+        plan.count += alike
+        return at, found
 
     def _judged(self, head: Any, line: bytes) -> Found[Plan] | None:
+        """What becomes of a record that none was like before; of those that are like it the same."""
         if not self._is_its(head) or any(is_its(head) for is_its in self._are_others):
             return None
         try:
-            return self.plan, head, self.plan.judge(head), None
+            found = Found(self.plan, head, self.plan.judge(head))
         except Unsure:
             record = self.plan.decode(line)
-            return self.plan, head, self.plan.judge_whole(record), record
+            return Found(self.plan, head, self.plan.judge_whole(record), record)
+        with suppress(TypeError, Unsure):
+            look = self._looks.get(keys := self._keys(head))
+            if look is None:
+                if len(self._looks) >= LOOKS:
+                    self._looks.clear()
+                look = self._looks[keys] = self._look(head)
+            self._remember(look, head, found.verdict)
+        return found
 
-    def _remember(self, key: int, look: "_Look", values: tuple[Any, ...], verdict: Verdict) -> None:
-        """Notes what became of a record: of one that is like it the same, but that nothing is told twice."""
-        at, stamp = -1, ""
+    def _look(self, head: Any) -> "_Look":
+        gate = self.plan.gate
+        deciding = gate.deciding(head)
+        if deciding is None:
+            return _BLIND
+        paths, there, answers = deciding
+        valued = sorted(self._tested.union(paths, gate.keys).difference(self._times))
+        rest = sorted(self._there.union(self._times, there).difference(valued))
+        places = {path: len(valued) + at for at, path in enumerate(rest)}
+        answer = (lambda head: tuple(one(head) for one in answers)) if answers else None
+        return _Look(self._head.reader((*valued, *rest)), len(valued), places, answer)
+
+    def _remember(self, look: "_Look", head: Any, verdict: Verdict) -> None:
+        """Notes what becomes of records like one: the same, but that nothing is told twice."""
+        values = look.read(head)
+        key = hash((values[: look.valued], tuple(map(type, values)), look.answer and look.answer(head)))
+        dated, earliest = -1, ""
         if verdict.spelled is not None:
-            at = look.places.get(verdict.stamp, -1)
-            stamp = values[at]
-            if at < 0 or type(stamp) is not str or len(stamp) < SECOND:
+            dated = look.places.get(verdict.stamp, -1)
+            earliest = values[dated]
+            if dated < 0 or type(earliest) is not str or len(earliest) < SECOND:
                 return
+        clock = next((at for path in self._times if values[at := look.places[path]] is not None), -1)
+        if clock >= 0 and type(values[clock]) is not str:
+            clock = -1
         if len(self._likes) >= LIKES:
             self._likes.clear()
-        self._likes[key] = verdict._replace(is_taken=verdict.is_asked), at, stamp
+        self._likes[key] = _Like(verdict._replace(is_taken=verdict.is_asked), dated, earliest, clock)
 
 
 class _Look(NamedTuple):
     """How records with the same keys are looked at: `read` gives the values that decide, `valued` of them, and behind
-    them those that only have to be there; `places`: where among them a time is."""
+    them those that only have to be there; `places`: where among them a time is; `answer`: what decides besides."""
 
     read: Reader
     valued: int
     places: dict[RawPath, int]
+    answer: Callable[[Any], tuple[bool, ...]] | None
+
+
+class _Like(NamedTuple):
+    """What became of a record, and so becomes of those that are like it. `dated`: where among their values the time is
+    that must not be before `earliest` (below 0: any may be); `clock`: where the one that tells a second is."""
+
+    verdict: Verdict
+    dated: int
+    earliest: str
+    clock: int
+
+
+def _blind(head: Any) -> Any:
+    raise TypeError
+
+
+_BLIND = _Look(_blind, 0, {}, None)  # of records each of which is judged anew
+
+
+def _is_later(stamp: str, earliest: str, spelled: int | None) -> bool:
+    """Whether a time, as it is written, is one of the same span as an earlier one."""
+    return earliest <= stamp and len(earliest) == len(stamp) and earliest[:spelled] == stamp[:spelled]
 
 
 def _recognised(format: Format, recognition: Recognition) -> Format:
@@ -283,12 +337,6 @@ def _tested(recognition: Recognition) -> Iterator[RawPath]:
     """The paths whose values decide whether a record is of a format."""
     yield from recognition.lacks
     yield from (r.path for condition in recognition.conditions for r in condition.readings if r.path)
-
-
-def _times(format: Format) -> Iterator[RawPath]:
-    """The paths at which its records say when they were, if they do so in one place."""
-    for record in format.records:
-        yield from (r.path for r in (*record.time, *record.spare, *format.written) if r.path)
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -146,9 +146,8 @@ class Ticks:
         self._memory = memory
         paths: list[RawPath] = []
         self._computer = slots(format.computer, format.os, paths)
-        own = dict.fromkeys(reading for record in format.records for reading in (*record.time, *record.spare))
         self._ends = len(paths)
-        self._own = slots(tuple(own), format.os, paths)
+        self._own = slots(_own_times(format), format.os, paths)
         self._written = slots(format.written, format.os, paths)
         self._read = decoder.reader(tuple(paths))
 
@@ -173,6 +172,15 @@ class Ticks:
         elif local and written is not None:
             event.measures = at - written
         return [event]
+
+
+def times(format: Format) -> tuple[RawPath, ...]:
+    """The paths at which a format's records say when they were, in the order in which `Ticks` asks them."""
+    return tuple(dict.fromkeys(r.path for r in (*_own_times(format), *format.written) if r.path))
+
+
+def _own_times(format: Format) -> tuple[Reading, ...]:
+    return tuple(dict.fromkeys(r for record in format.records for r in (*record.time, *record.spare)))
 
 
 class Few:
