@@ -123,7 +123,7 @@ class Normaliser:
         if at is None:
             return self._open(line, origin, OUTERMOST, DEEPEST)
         if self._sieve is not None:
-            self._sieve.expect(at, record)
+            self._sieve.expect(line, at, record)
         return self._events(at, record, line, origin)
 
     def _events(self, at: int, record: Any, raw: bytes, origin: Origin, outside: Outside = OUTERMOST) -> _Result:

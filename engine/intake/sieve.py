@@ -28,7 +28,8 @@ from .gate import HEAD, Gate, Verdict, is_asked_for
 from .resolve import recognition
 from .telling import SECOND, Unsure, is_plain, times
 
-MOST = 3  # formats that the lines of one stream may take turns in
+BEGINNINGS = 64  # of lines, by which is guessed what format they are of
+MOST = 3  # formats that lines with the same beginning may take turns in
 LIKES = 100_000  # heads of one format that are remembered
 LOOKS = 4_096  # keys of one format, the same
 DENSITY = 2_000  # lines by which is judged how many of them are needed
@@ -86,43 +87,43 @@ class Sieve(Generic[Plan]):
         self._demand = demand
         self._plan = plan
         self._meshes: dict[tuple[int, bool], _Mesh[Plan]] = {}
-        self._expected: tuple[_Mesh[Plan], ...] = ()  # the latest first
-        self._is_dense = False
-        self._found = self._taken = 0  # lines since that was settled
+        self._dense: set[int] = set()  # formats of which most lines are needed
+        self._expected: dict[bytes, tuple[_Mesh[Plan], ...]] = {}  # by how lines begin, the latest first
         self.plans: list[Plan] = []
 
     def sift(self, lines: list[bytes], at: int, ticks: bool) -> tuple[int, Found[Plan] | None]:
         """The first of some lines, from a place on, that somebody may need, and what is found of it where it is plainly
         of an expected format. `ticks`: one that tells a new second is needed."""
-        begun, found, stuck, meshes = at, None, 0, self._expected
-        while found is None and stuck < len(meshes) and at < len(lines):
-            mesh = meshes[0]
-            to, found = mesh.sift(lines, at, ticks)
-            stuck = stuck + 1 if to == at else 1
-            at = to
-            if found is None:
-                meshes = (*meshes[1:], mesh)
-        self._found += at - begun
-        if found is not None:
-            self._found += 1
-            self._taken += found.verdict.is_taken
-        if self._found >= DENSITY:
-            self._settle()
+        found, begun = None, -1
+        while found is None and begun < at < len(lines):
+            begun, beginning = at, _beginning(lines[at])
+            for mesh in self._expected.get(beginning, ()):
+                at, found = mesh.sift(lines, begun, beginning, ticks)
+                if mesh.met >= DENSITY:
+                    self._settle(mesh)
+                if found is not None or at > begun:
+                    break
         return at, found
 
-    def _settle(self) -> None:
-        """Where most lines are needed, looking at their heads first is a loss."""
-        is_dense = self._taken > self._found * (0.4 if self._is_dense else 0.6)
-        self._found = self._taken = 0
-        if is_dense != self._is_dense:
-            self._is_dense = is_dense
-            self._expected = tuple(self._mesh(mesh.at, mesh.seen) for mesh in self._expected)
+    def _settle(self, mesh: "_Mesh[Plan]") -> None:
+        """Where most lines of a format are needed, looking at their heads first is a loss."""
+        was_dense = mesh.at in self._dense
+        is_dense = mesh.taken > mesh.met * (0.4 if was_dense else 0.6)
+        mesh.met = mesh.taken = 0
+        if is_dense != was_dense:
+            self._dense ^= {mesh.at}
+            other = self._mesh(mesh.at, mesh.seen)
+            for beginning, meshes in self._expected.items():
+                self._expected[beginning] = tuple(other if m is mesh else m for m in meshes)
 
-    def expect(self, at: int, record: Any) -> None:
-        """Takes that lines of this format come, such as this record of all formats' decoder."""
+    def expect(self, line: bytes, at: int, record: Any) -> None:
+        """Takes that lines of this format come that begin like this one, with such a record of all formats' decoder."""
         seen = {key for key in self._keys(at) if self._whole.begins((key,))(record) is not None}
-        mesh = self._mesh(at, seen)
-        self._expected = (mesh, *(m for m in self._expected if m.at != at))[:MOST]
+        mesh, beginning = self._mesh(at, seen), _beginning(line)
+        others = (m for m in self._expected.get(beginning, ()) if m.at != at)
+        if len(self._expected) >= BEGINNINGS:
+            self._expected.clear()
+        self._expected[beginning] = (mesh, *others)[:MOST]
 
     def _keys(self, at: int) -> set[str]:
         """The outermost keys by which the formats before one are recognised."""
@@ -130,10 +131,11 @@ class Sieve(Generic[Plan]):
 
     def _mesh(self, at: int, seen: set[str]) -> "_Mesh[Plan]":
         """The mesh of a format. `seen`: outermost keys that its records have."""
-        mesh = self._meshes.get((at, self._is_dense))
+        kind = at, at in self._dense
+        mesh = self._meshes.get(kind)
         if mesh is None or not seen.isdisjoint(mesh.guards):
             mesh = self._made(at, seen if mesh is None else seen | mesh.seen)
-            self._meshes[at, self._is_dense] = mesh
+            self._meshes[kind] = mesh
             self.plans.append(mesh.plan)
         return mesh
 
@@ -149,7 +151,7 @@ class Sieve(Generic[Plan]):
                     rivals.append(rival.recognise)
         known = [_recognised(format, one) for one in (*rivals, Recognition(has=tuple(dict.fromkeys(guards))))]
         refused = {path[0] for group in guards for path in group}
-        if self._is_dense or self._demand.kinds_from(format) is None:  # most records are needed whole
+        if at in self._dense or self._demand.kinds_from(format) is None:  # most records are needed whole
             head = body = Decoder((*known, format), self._wanted, refused)
         else:
             head, body = Decoder((*known, _head(format, self._demand)), None, refused), Decoder((format,), self._wanted)
@@ -162,6 +164,7 @@ class _Mesh(Generic[Plan]):
     rivals   formats before it that are to be ruled out
     guards   keys that the others have: a head is refused where one of them is
     seen     keys of the format's records that no guard can be made of
+    met      lines that were of it, since how dense they are was settled; `taken`: those that were needed
     """
 
     def __init__(
@@ -175,6 +178,7 @@ class _Mesh(Generic[Plan]):
         plan: Plan,
     ) -> None:
         self.at = at
+        self.met = self.taken = 0
         self.plan = plan
         self.seen = seen
         self.guards = guards
@@ -189,14 +193,16 @@ class _Mesh(Generic[Plan]):
         self._looks: dict[tuple[Any, ...], _Look] = {}
         self._likes: dict[int, _Like] = {}
 
-    def sift(self, lines: list[bytes], at: int, ticks: bool) -> tuple[int, Found[Plan] | None]:
-        """As the sieve's, of lines of this format."""
+    def sift(self, lines: list[bytes], at: int, beginning: bytes, ticks: bool) -> tuple[int, Found[Plan] | None]:
+        """As the sieve's, of lines of this format that begin so."""
         plan, head_of, keys_of, looks, likes = self.plan, self._head_of, self._keys, self._looks, self._likes
         second = plan.second if ticks else None
-        found, alike = None, 0
+        found, alike, begun = None, 0, at
         try:
             while at < len(lines):
                 line = lines[at]
+                if not line.startswith(beginning):
+                    break
                 if not line.isascii() and not _is_utf8(line):
                     break  # whether that matters is for the full decoder to say
                 head = head_of(line)
@@ -225,6 +231,10 @@ class _Mesh(Generic[Plan]):
         except _REFUSED:
             found = None
         plan.count += alike
+        self.met += at - begun
+        if found is not None:
+            self.met += 1
+            self.taken += found.verdict.is_taken
         return at, found
 
     def _judged(self, head: Any, line: bytes) -> Found[Plan] | None:
@@ -337,6 +347,11 @@ def _tested(recognition: Recognition) -> Iterator[RawPath]:
     """The paths whose values decide whether a record is of a format."""
     yield from recognition.lacks
     yield from (r.path for condition in recognition.conditions for r in condition.readings if r.path)
+
+
+def _beginning(line: bytes) -> bytes:
+    """How a line begins, up to the end of its first key where that is near: producers differ in it."""
+    return line[: line.find(b'"', 2, 64) + 1]
 
 
 def _is_utf8(line: bytes) -> bool:
