@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from . import cloud, containers, linux, macos, windows
-from .streams import Stream, World, write
+from .streams import Stream, World, mix, write
 
 WORLDS: dict[str, Callable[[], World]] = {
     "Windows, everything": lambda: windows.Fleet(1),
@@ -17,16 +17,21 @@ WORLDS: dict[str, Callable[[], World]] = {
     "cloud": lambda: cloud.Account(1),
 }
 
+MIXED = "all platforms"
+MIX = ("Windows, everything", "Linux", "macOS", "containers", "cloud")
+
 
 @pytest.fixture(scope="session")
 def stream(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stream]:
-    """The stream of a world, by its name."""
+    """The stream of a world, by its name; or of those in `MIX`."""
     folder = tmp_path_factory.mktemp("streams")
     made: dict[str, Stream] = {}
 
     def of(name: str) -> Stream:
         if name not in made:
-            made[name] = write(folder / f"{len(made)}.jsonl", WORLDS[name]())
+            parts = [of(part) for part in MIX] if name == MIXED else []
+            file = folder / f"{len(made)}.jsonl"
+            made[name] = mix(file, parts) if parts else write(file, WORLDS[name]())
         return made[name]
 
     return of

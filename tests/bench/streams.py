@@ -100,6 +100,14 @@ def save(file: Path, records: Iterable[Timed], planted: frozenset[Planted]) -> S
     return Stream(file, len(lines), file.stat().st_size, planted)
 
 
+def mix(file: Path, streams: Sequence[Stream]) -> Stream:
+    """Write streams as one shipper sends them: line by line among each other, each in its order."""
+    parts = [stream.file.read_bytes().splitlines(keepends=True) for stream in streams]
+    placed = sorted((at / len(lines), n, at) for n, lines in enumerate(parts) for at in range(len(lines)))
+    file.write_bytes(b"".join(parts[n][at] for _, n, at in placed))
+    return Stream(file, len(placed), file.stat().st_size, frozenset().union(*(s.planted for s in streams)))
+
+
 def _typical(world: World) -> float:
     """How many bytes a moment of a world's life takes: tried out, in a time before the stream."""
     sizes = [len(msgspec.json.encode(record)) + 1 for n in range(500) for record in world.life(BEGIN - 500 + n)]

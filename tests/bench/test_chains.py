@@ -1,4 +1,4 @@
-"""What more chains cost: one, fifty that differ in a parameter, and all that there are.
+"""What more chains cost: one, fifty that differ in a parameter, all analytics on all platforms, and all that there are.
 
 Compare the medians of one stream: an event that no chain reads should cost the same with fifty as with one.
 """
@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from .conftest import MIXED
 from .measuring import ANALYTICS, ROOT, found, measure
 from .streams import Stream
 
 AN1314 = ANALYTICS / "an1314.chain"
+SHIPPED = sorted(file.stem for file in ANALYTICS.glob("an*.chain"))
 MANY = 50
 
 
@@ -33,6 +35,15 @@ def test_chains_that_differ_in_a_parameter(
     alerts = measure(benchmark, copies(tmp_path, count), stream(world))
     for n in range(count):
         assert found(a for a in alerts if a.analytic == f"LAB{n}") == stream(world).planted
+
+
+@pytest.mark.parametrize("names", [["an1314"], SHIPPED], ids=["one", "all"])
+def test_the_analytics_on_a_stream_of_all_platforms(
+    benchmark: Any, stream: Callable[[str], Stream], names: list[str]
+) -> None:
+    alerts = measure(benchmark, [ANALYTICS / f"{name}.chain" for name in names], stream(MIXED))
+    planted = stream(MIXED if names == SHIPPED else "Windows, everything").planted
+    assert planted <= {one for name in names for one in found(a for a in alerts if a.analytic == name.upper())}
 
 
 @pytest.mark.parametrize("world", ["Windows, everything", "Windows, tuned"])
