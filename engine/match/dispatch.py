@@ -88,8 +88,15 @@ class Dispatch:
         return found
 
     def _give(self, found: dict[int, Readings], test: StepTest, readings: Sequence[Any]) -> None:
+        alone: Readings = {}
         for at, number in self._takers[test]:
-            found.setdefault(at, {})[number] = readings
+            others = found.get(at)
+            if others:
+                found[at] = {**others, number: readings}
+            else:  # most chains see one step in an event, and all that do so the same
+                if number not in alone:
+                    alone = {number: readings}
+                found[at] = alone
 
     def _plan(self, kinds: frozenset[str]) -> _Plan:
         asked = [test for test in self._takers if kinds and test.kinds - {"open"} <= kinds]

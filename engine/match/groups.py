@@ -192,6 +192,9 @@ class Peaks:
 
     def push(self, index: int, node: Node) -> None:
         nodes, indices, start = self.nodes, self.indices, node.start
+        if len(nodes) == 1 and nodes[0].start < start:  # as where each begins a match
+            nodes[0], indices[0] = node, index
+            return
         while nodes and (nodes[-1].start < start or (nodes[-1].start == start and not _is_tied(nodes[-1], node))):
             nodes.pop()
             indices.pop()
@@ -289,15 +292,15 @@ class Group:
 
     def append(self, node: Node) -> None:
         # a late event stands in the log where it arrived; its start is its own
-        at = node.event.time
+        at, nodes, times = node.event.time, self.nodes, self.times
         if self.ordered:
             self.ordered = self._follows_in_order(node)
-        if self.times and self.times[-1] > at:
-            at = self.times[-1]
-        self.peaks.push(self.end, node)
-        self.nodes.append(node)
-        self.times.append(at)
-        if len(self.nodes) > LOG_LIMIT and not self.whole:
+        if times and times[-1] > at:
+            at = times[-1]
+        self.peaks.push(self.first + len(nodes), node)
+        nodes.append(node)
+        times.append(at)
+        if len(nodes) > LOG_LIMIT and not self.whole:
             self._forget(LOG_LIMIT // 2)
             self.cut = True
 

@@ -81,11 +81,12 @@ class Store:
         if groups is None:
             groups = table[scope] = {}
         held = groups.get(key)
+        if type(held) is Group:
+            held.append(node)
+            return
         if held is None:
             self.created += 1
-        if isinstance(held, Group):
-            held.append(node)
-        elif held is None and self._may_stand_alone(number):
+        if held is None and self._may_stand_alone(number):
             groups[key] = node
         else:
             group = groups[key] = Group(number, self._steps[number], self._whole[number], ordered=self._trails)
