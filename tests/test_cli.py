@@ -175,6 +175,10 @@ def test_a_wrong_setting_is_a_wrong_parameter(here: Path, chainrun: Command, set
         (["t.chain", "hit.jsonl", "-o", "no/such/folder"], "cannot be written"),
         (["t.chain", "hit.jsonl", "-o", "hit.jsonl"], "is read by this run"),
         (["t.chain", "hit.jsonl", "-o"], "-o"),
+        # an option that would do nothing without another
+        (["t.chain", "hit.jsonl", "--checkpoint-every", "5s"], "--checkpoint-every is for --state"),
+        (["t.chain", "hit.jsonl", "--append"], "--append adds to the file of --output, and none is named"),
+        (["t.chain", "-", "--follow"], "--follow is for files"),
         (["hit.jsonl"], "no chain is named"),
         (["check"], "missing argument"),
         (["check", "--format", "xml", "t.chain"], "xml"),

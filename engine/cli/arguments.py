@@ -119,6 +119,9 @@ def needs_events(inputs: Sequence[str], command: str, *, follow: bool = False, l
     """Refuses to wait for events that a person at a terminal would have to type, and to follow nothing."""
     if follow and not inputs:
         raise UsageError("no file is named that could be followed", f"`{command} --follow events.jsonl`")
+    if follow and set(inputs) == {STANDARD_INPUT}:
+        message = "--follow is for files, and standard input is read as it comes, to its end"
+        raise UsageError(message, f"`{command} --follow events.jsonl`, or leave it out")
     if not inputs and not listen and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError(
             "no events are named, and standard input is a terminal",

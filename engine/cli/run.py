@@ -42,7 +42,7 @@ from .bad_lines import DeadLetterFile, DeadLetterOption, MaxBadOption, StrictOpt
 from .begin import begin
 from .chains import SetOption, SiteOption, TunedOption, load
 from .collector import relax
-from .exits import Exit
+from .exits import Exit, UsageError
 from .log import begin_log
 from .metrics import MetricsFileOption, MetricsOption, measured
 from .outputs import needs_apart, needs_room, needs_spare
@@ -98,7 +98,7 @@ def command(
     telemetry_file: TelemetryFileOption = None,
     max_state: MaxStateOption = None,
     state: StateOption = None,
-    checkpoint_every: EveryOption = "10s",
+    checkpoint_every: EveryOption = None,
     unwrap: UnwrapOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -124,6 +124,8 @@ def command(
         "--metrics-file": metrics_file,
     }  # fmt: skip
     needs_apart(written, state)
+    if append and output is None:
+        raise UsageError("--append adds to the file of --output, and none is named", "`-o alerts.jsonl --append`")
     chains, inputs = split(words)
     named = [
         *chain_files(chains)[0],

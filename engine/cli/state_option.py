@@ -11,21 +11,27 @@ from typing import Annotated
 import typer
 
 from ..checkpoint.stamp import Stamp
-from ..restart import Keeper
+from ..restart import EVERY, Keeper
 from .arguments import duration
+from .exits import UsageError
 
 StateOption = Annotated[
     Path | None,
     typer.Option("--state", metavar="DIR", help="Keep the run's state there, and go on from it after a restart."),
 ]
 EveryOption = Annotated[
-    str, typer.Option("--checkpoint-every", metavar="DURATION", help="How often --state writes a checkpoint.")
+    str | None,
+    typer.Option(
+        "--checkpoint-every", metavar="DURATION", help=f"How often --state writes a checkpoint; else every {EVERY:g}s."
+    ),
 ]
 
 
-def keeping(directory: Path | None, every: str) -> Callable[[Stamp], Keeper] | None:
+def keeping(directory: Path | None, every: str | None) -> Callable[[Stamp], Keeper] | None:
     """What makes the keeper of a run's state, if it is to be kept."""
-    seconds = duration(every) / 1_000_000
+    seconds = duration(every) / 1_000_000 if every is not None else EVERY
+    if directory is None and every is not None:
+        raise UsageError("--checkpoint-every is for --state, and no state is kept", "`--state DIR`")
     if directory is None:
         return None
     return lambda stamp: Keeper(directory, stamp, every=seconds)
