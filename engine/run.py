@@ -27,6 +27,7 @@ from .formats.rawpath import RawPath
 from .formats.spec import Fault
 from .intake.address import Address
 from .intake.demand import EVERYTHING
+from .intake.hearing import ListenError
 from .intake.intake import Intake
 from .intake.inventory import Inventory, InventoryError, load_inventory
 from .intake.normalise import Normaliser
@@ -207,6 +208,15 @@ class Run:
             if alert.revision == 0 and alert.suppressed is msgspec.UNSET:
                 self._raised[alert.analytic, alert.chain] += 1
             yield alert
+
+    def listen(self) -> None:
+        """Begins to listen where others are to send, if alerts are not asked for at once. Raises ListenError."""
+        try:
+            self._intake.opening.listen()
+        except ListenError:
+            if self.keeper is not None:
+                self.keeper.close()
+            raise
 
     def stop(self) -> None:
         """Reads no further; what has been read is finished. May be called from a signal handler."""

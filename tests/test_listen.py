@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chainrun.engine.checkpoint.file import StateFile
 from chainrun.engine.cli.exits import Exit
 from chainrun.engine.event import Event
 from chainrun.engine.intake.address import Address, AddressError, parse_address
+from chainrun.engine.intake.hearing import ListenError
 from chainrun.engine.intake.intake import Intake
 from chainrun.engine.intake.listen import MOST, Listener
 from chainrun.engine.intake.post import LARGEST, WAITING, PostListener
@@ -80,7 +82,6 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Address:
 @pytest.fixture
 def listener(address: Address) -> Iterator[Listener]:
     listener = Listener(Input(str(address), 0, None, address=address), address)
-    assert listener.error is None
     yield listener
     listener.close()
 
@@ -157,10 +158,8 @@ def test_a_socket_is_for_its_owner_and_goes_with_the_run(tmp_path: Path) -> None
     address = Address("unix", str(path))
     first = Listener(Input(str(address), 0, None), address)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    second = Listener(Input(str(address), 0, None), address)  # one that lives is not taken away
-    assert second.error is not None and "in use" in second.error.message
-    assert second.read() == b""
-    second.close()
+    with pytest.raises(ListenError, match="in use"):  # one that lives is not taken away
+        Listener(Input(str(address), 0, None), address)
     first.close()
     assert not path.exists()
 
@@ -170,14 +169,11 @@ def test_the_socket_of_a_run_that_was_killed_is_in_nobodys_way(tmp_path: Path) -
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     address = Address("unix", str(path))
-    listener = Listener(Input(str(address), 0, None), address)
-    assert listener.error is None
-    listener.close()
+    Listener(Input(str(address), 0, None), address).close()
     path.write_text("somebody's file")
-    listener = Listener(Input(str(address), 0, None), address)
-    assert listener.error is not None
+    with pytest.raises(ListenError, match="no socket"):
+        Listener(Input(str(address), 0, None), address)
     assert path.read_text() == "somebody's file"
-    listener.close()
 
 
 def test_what_comes_through_a_socket_is_matched(address: Address) -> None:
@@ -217,7 +213,6 @@ def posting() -> Iterator[tuple[PostListener, Callable[..., http.client.HTTPResp
     port = free_port()
     address = Address("http", "127.0.0.1", port)
     listener = PostListener(Input(str(address), 0, None, address=address), address)
-    assert listener.error is None
 
     def send(body: Any = b"", method: str = "POST", **headers: str) -> http.client.HTTPResponse:
         peer = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
@@ -296,6 +291,53 @@ def test_what_was_not_dealt_with_when_the_run_ends_is_to_be_sent_again() -> None
         listener.close = lambda: None  # type: ignore[method-assign]
 
 
+def test_answers_are_out_when_it_listens_no_more() -> None:
+    """However slow a sender is to take them: none is written after what it speaks of has been closed, and none is lost
+    with the process."""
+    with posting() as (listener, _):
+        sent: list[int] = []
+
+        def answer_slowly(lines: bytes) -> None:
+            with listener.posted(lines) as answer:
+                time.sleep(0.5)
+                sent.append(answer)
+
+        first = threading.Thread(target=answer_slowly, args=(b"one\n",))
+        first.start()
+        assert take(listener) == b"one\n"
+        second = threading.Thread(target=answer_slowly, args=(b"two\n",))
+        second.start()
+        while listener.posts.empty():
+            time.sleep(0.001)
+        listener.settle()
+        listener.close()
+        assert sorted(sent) == [200, 503]
+        listener.close = lambda: None  # type: ignore[method-assign]
+
+
+def test_a_post_that_comes_while_it_closes_has_an_answer() -> None:
+    with posting() as (listener, _):
+        answers: list[int] = []
+
+        def post() -> None:
+            while not answers or answers[-1] != 503:
+                with listener.posted(b"one\n") as answer:
+                    answers.append(answer)
+
+        senders = [threading.Thread(target=post, daemon=True) for _ in range(WAITING)]
+        for sender in senders:
+            sender.start()
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            listener.read()
+            listener.settle()
+        listener.close()
+        for sender in senders:
+            sender.join(5)
+        assert not any(sender.is_alive() for sender in senders)
+        listener.close = lambda: None  # type: ignore[method-assign]
+
+
 @pytest.mark.parametrize(
     ("method", "body", "headers", "status"),
     [
@@ -351,14 +393,37 @@ def test_a_sender_that_goes_in_the_middle_leaves_nothing_behind() -> None:
         assert (data, sending.answer) == (b"one\n", 200)
 
 
-def test_an_address_that_is_taken_is_told_at_once(here: Path, chainrun: Command) -> None:
+@pytest.mark.parametrize("way", ["tcp", "http"])
+def test_an_address_that_is_taken_is_told_before_anything_is_read_or_written(
+    here: Path, chainrun: Command, way: str
+) -> None:
+    (here / "out.jsonl").write_text("alerts of the run that listens there\n")
+    os.mkfifo(here / "fifo")  # which would be waited for
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        for way in ("tcp", "http"):
-            code, _, err = chainrun("t.chain", "-q", "--listen", f"{way}:{taken.getsockname()[1]}")
-            assert code == Exit.UNREADABLE
-            assert "cannot be listened at: address already in use" in err
+        address = f"{way}:{taken.getsockname()[1]}"
+        words = ("t.chain", "fifo", "--listen", "unix:c.sock", "--listen", address, "-o", "out.jsonl", "--state", "s")
+        code, out, err = chainrun(*words)
+    assert (code, out) == (Exit.UNREADABLE, "")  # as a failed input, which a supervisor tries again
+    assert err == (
+        f"error: {way}:127.0.0.1:{address.partition(':')[2]} cannot be listened at: address already in use\n"
+        "  = help: somebody listens there already: end that run, or name another address\n"
+    )
+    assert (here / "out.jsonl").read_text() == "alerts of the run that listens there\n"
+    assert not (here / "c.sock").exists()
+    StateFile(here / "s").lock()  # nobody holds it any more
+
+
+@pytest.mark.parametrize(
+    ("address", "mend"), [("unix:no/c.sock", "make its folder first"), ("unix:t.chain", "name another file")]
+)
+def test_what_cannot_be_listened_at_is_told_with_the_mend(
+    here: Path, chainrun: Command, address: str, mend: str
+) -> None:
+    code, _, err = chainrun("t.chain", "hit.jsonl", "--listen", address)
+    assert (code, len(err.splitlines())) == (Exit.UNREADABLE, 2)
+    assert mend in err
 
 
 # -- the command ----------------------------------------

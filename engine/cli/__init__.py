@@ -31,7 +31,7 @@ def _main(argv: Sequence[str]) -> int:
         sys.stdout.flush()
     except UsageError as error:
         _say(str(error), error.hint)
-        return Exit.USAGE
+        return error.code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:

@@ -10,12 +10,13 @@ from ..checkpoint.file import StateError
 from ..checkpoint.stamp import Stamp
 from ..event import Origin
 from ..formats import FormatError
+from ..intake.hearing import ListenError
 from ..intake.inventory import InventoryError
 from ..report.escape import excerpt
 from ..restart import Keeper
 from ..run import Options, Run
 from .ack import Rsyslog
-from .exits import UsageError
+from .exits import Exit, UsageError
 
 _TOLD = 3  # faults of one file that are told; of an export of the wrong columns every line is one
 
@@ -48,7 +49,8 @@ def begin(
 
 @contextmanager
 def sound() -> Iterator[None]:
-    """Tells what is wrong with the files that options name: telemetry formats, inventories, baselines, states."""
+    """Tells what is wrong with the files that options name: telemetry formats, inventories, baselines, states; and with
+    the addresses."""
     try:
         yield
     except FormatError as error:
@@ -57,6 +59,8 @@ def sound() -> Iterator[None]:
         raise UsageError(_told(error.faults)) from error
     except StateError as error:
         raise UsageError(excerpt(error, 600), error.help) from error
+    except ListenError as error:  # which may be free again by and by: whoever restarts what failed is to try again
+        raise UsageError(excerpt(error, 300), error.help, Exit.UNREADABLE) from error
 
 
 def _told(faults: Sequence[object]) -> str:

@@ -16,8 +16,9 @@ class Exit(IntEnum):
 
 
 class UsageError(Exception):
-    """Flags or configuration that cannot be used: shown as one line, exit code 3. `hint` is a second line."""
+    """Flags or configuration that cannot be used: shown as one line, and the exit code. `hint` is a second line."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", code: Exit = Exit.USAGE) -> None:
         super().__init__(message)
         self.hint = hint
+        self.code = code

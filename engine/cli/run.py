@@ -39,7 +39,7 @@ from .arguments import (
     split,
 )
 from .bad_lines import DeadLetterFile, DeadLetterOption, MaxBadOption, StrictOption, tolerance, verdict
-from .begin import begin
+from .begin import begin, sound
 from .chains import SetOption, SiteOption, TunedOption, load
 from .collector import relax
 from .exits import Exit, UsageError
@@ -187,6 +187,8 @@ def command(
             needs_spare(path, read)
     if stats is not None:
         needs_room(stats)
+    with sound():
+        run.listen()
     sink = open_sink(form, output, append=append or ack is not None, keeper=run.keeper)
     with (
         letters.open(read),

@@ -25,7 +25,7 @@ from .inventory import Inventory
 from .kept import Kept
 from .lines import LONGEST, Splitter
 from .normalising import Normalises
-from .opening import Readable, open_input
+from .opening import Opening, Readable
 from .order import Reorder
 from .records import Records, only_tells_time
 from .source import Input, find_inputs, wait
@@ -92,7 +92,7 @@ class Intake:
         self.tally.errors = errors
         self._lasts = lasts
         self._records = Records(normaliser, self.held, self.is_stream, host, tolerance, on_bad)
-        self._stdin = stdin
+        self.opening = Opening(self.inputs, stdin)
         self._longest = longest
         self._idle = idle
         self._wall = wall
@@ -206,6 +206,7 @@ class Intake:
     def _as_it_comes(self) -> Iterator[Event]:
         """The events of pipes, as soon as the lateness and the other pipes allow."""
         hold, reorder = self.held.hold, self.held.reorder
+        self.opening.listen()
         readers = {i.rank: self._open(i) for i in self.inputs}
         self._again = chain(self._again, self._anew(readers))
         while readers and not self._stopped:
@@ -317,7 +318,7 @@ class Intake:
     # -- both ----------------------------------------
 
     def _open(self, input: Input) -> Readable:
-        reader = open_input(input, self._stdin)
+        reader = self.opening.open(input)
         if reader.error is None:
             self.tally.inputs += 1
         place = self.held.places[input.rank]

@@ -14,44 +14,34 @@ from contextlib import suppress
 from pathlib import Path
 
 from .address import Address
-from .source import Input, InputError
+from .hearing import Hearing, ListenError
+from .source import Input
 
 MOST = 64  # senders at once; further ones wait to be let in
 HELD = 64 << 20  # bytes of lines that have not ended, of all senders together
 BLOCK = 1 << 18
 
 
-class Listener:
-    """What comes to one address, as a `source.Reader` gives what is in a file; it never ends by itself."""
+class Listener(Hearing):
+    """What comes to one address, as a `source.Reader` gives what is in a file; raises ListenError."""
 
     def __init__(self, input: Input, address: Address) -> None:
-        self.input = input
-        self.consumed = 0
-        self.error: InputError | None = None
-        self.file: tuple[int, int] | None = None
-        self.mark = b""
+        super().__init__(input)
         self._address = address
-        self._ready = selectors.DefaultSelector()
         self._halves: dict[socket.socket, bytearray] = {}  # by sender: the line that has not ended
         self._held = 0
         try:
             self._server = bound(address)
         except OSError as problem:
-            self.error = InputError(input.name, f"cannot be listened at: {problem.strerror or problem}".lower())
-            return
+            raise ListenError(address, problem) from problem
+        self._ready = selectors.DefaultSelector()
         self._ready.register(self._server, selectors.EVENT_READ)
-
-    @property
-    def is_ready(self) -> bool:
-        return self.error is not None
 
     def fileno(self) -> int | None:
         return self._ready.fileno()
 
     def read(self) -> bytes | None:
-        """The lines that have ended; None where there are none, b"" where it never began."""
-        if self.error is not None:
-            return b""
+        """The lines that have ended; None where there are none."""
         found = []
         for key, _ in self._ready.select(0)[:1]:  # the next time another is first
             peer = key.fileobj
@@ -62,19 +52,7 @@ class Listener:
                 found.append(self._lines(peer))
         return b"".join(found) or None
 
-    def renew(self) -> bool:
-        return False
-
-    def skip(self, text: int, file: tuple[int, int] | None, mark: bytes) -> bool:
-        """Nothing that was sent can be read again."""
-        return False
-
-    def settle(self) -> None:
-        """Nobody waits for an answer."""
-
     def close(self) -> None:
-        if self.error is not None:
-            return
         for sender in list(self._halves):
             sender.close()
         self._halves.clear()

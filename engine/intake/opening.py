@@ -1,8 +1,11 @@
 """Opening: what reads an input, by the way it comes in."""
 
+from collections.abc import Sequence
 from typing import IO, Protocol
 
+from .address import Address
 from .follow import Follower
+from .hearing import ListenError
 from .source import Input, InputError, Reader
 
 
@@ -31,17 +34,40 @@ class Readable(Protocol):
     def close(self) -> None: ...
 
 
-def open_input(input: Input, stdin: IO[bytes] | int = 0) -> Readable:
-    """What reads an input. Never raises: what is wrong is its `error`."""
-    if input.is_followed:
-        return Follower(input)
-    if input.address is None:
-        return Reader(input, stdin)
-    # those who listen are few, and a server takes time to import
-    if input.address.way == "http":
+class Opening:
+    """Opens the inputs of a run, each once."""
+
+    def __init__(self, inputs: Sequence[Input], stdin: IO[bytes] | int = 0) -> None:
+        self._inputs = inputs
+        self._stdin = stdin
+        self._heard: dict[int, Readable] = {}  # by rank: what is listened at, and not read yet
+
+    def listen(self) -> None:
+        """Begins to listen at every address, so that it is known before anything is read; raises ListenError, and
+        listens at none, where one cannot be had."""
+        try:
+            for input in self._inputs:
+                if input.address is not None and input.rank not in self._heard:
+                    self._heard[input.rank] = listening(input, input.address)
+        except ListenError:
+            for reader in self._heard.values():
+                reader.close()
+            self._heard.clear()
+            raise
+
+    def open(self, input: Input) -> Readable:
+        """What reads an input. Never raises once all is listened at: what is wrong with a file is its `error`."""
+        if input.is_followed:
+            return Follower(input)
+        return self._heard[input.rank] if input.address is not None else Reader(input, self._stdin)
+
+
+def listening(input: Input, address: Address) -> Readable:
+    """What listens at an address; raises ListenError. Those who listen are few, and a server takes time to import."""
+    if address.way == "http":
         from .post import PostListener
 
-        return PostListener(input, input.address)
+        return PostListener(input, address)
     from .listen import Listener
 
-    return Listener(input, input.address)
+    return Listener(input, address)

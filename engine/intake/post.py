@@ -13,19 +13,23 @@ import queue
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from .address import Address
 from .archive import Archive, find_kind
-from .source import Input, InputError
+from .hearing import Hearing, ListenError
+from .source import Input
 
 LARGEST = 16 << 20  # bytes of a body, as sent
 UNPACKED = 64 << 20  # and as lines
 WAITING = 8  # posts that may wait; with more, whoever sends is asked to wait
 SENDERS = 64
 SLOW = 30.0  # seconds for a body to arrive, and for its lines to be dealt with
+SENT = 5.0  # and for the last answers to be sent, when the run ends
 
 STATUS = HTTPStatus
 
@@ -45,39 +49,31 @@ class _Post:
         self.answered.set()
 
 
-class PostListener:
-    """What is posted to one address, as a `source.Reader` gives what is in a file; it never ends by itself."""
+class PostListener(Hearing):
+    """What is posted to one address, as a `source.Reader` gives what is in a file; raises ListenError."""
 
     def __init__(self, input: Input, address: Address) -> None:
-        self.input = input
-        self.consumed = 0
-        self.error: InputError | None = None
-        self.file: tuple[int, int] | None = None
-        self.mark = b""
+        super().__init__(input)
         self.posts: queue.Queue[_Post] = queue.Queue(WAITING)
         self._read: list[_Post] = []  # given on, and not answered yet
-        self._bell, self.rope = os.pipe()
-        os.set_blocking(self.rope, False)
-        os.set_blocking(self._bell, False)
+        self._gate = threading.Condition()  # no post comes in while it is closed
+        self._is_open = True
+        self._under_way = 0  # answers that are waited for or being sent
         try:
             self._server = _Server(address, self)
         except OSError as problem:
-            self.error = InputError(input.name, f"cannot be listened at: {problem.strerror or problem}".lower())
-            return
+            raise ListenError(address, problem) from problem
+        self._bell, self._rope = os.pipe()
+        os.set_blocking(self._rope, False)
+        os.set_blocking(self._bell, False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name=input.name, daemon=True)
         self._thread.start()
-
-    @property
-    def is_ready(self) -> bool:
-        return self.error is not None
 
     def fileno(self) -> int | None:
         return self._bell
 
     def read(self) -> bytes | None:
-        """The lines of a post; None where there is none, b"" where it never began."""
-        if self.error is not None:
-            return b""
+        """The lines of a post; None where there is none."""
         try:
             os.read(self._bell, 1)  # rung once for each
             post = self.posts.get_nowait()
@@ -93,25 +89,48 @@ class PostListener:
             post.settle(STATUS.OK)
         self._read.clear()
 
-    def renew(self) -> bool:
-        return False
+    @contextmanager
+    def posted(self, lines: bytes) -> Iterator[HTTPStatus]:
+        """The answer to these lines, when there is one. Called by the thread of a sender, to whom it is sent meanwhile:
+        `close` waits for that."""
+        post = _Post(lines)
+        with self._gate:
+            self._under_way += 1
+            refused = self._refused(post)
+        try:
+            if refused is None:
+                post.answered.wait(SLOW)
+            yield refused or post.answer
+        finally:
+            with self._gate:
+                self._under_way -= 1
+                self._gate.notify_all()
 
-    def skip(self, text: int, file: tuple[int, int] | None, mark: bytes) -> bool:
-        """Nothing that was sent can be read again."""
-        return False
+    def _refused(self, post: _Post) -> HTTPStatus | None:
+        """Lets a post wait for being read; else the answer to it."""
+        if not self._is_open:
+            return STATUS.SERVICE_UNAVAILABLE
+        try:
+            self.posts.put_nowait(post)
+        except queue.Full:
+            return STATUS.TOO_MANY_REQUESTS
+        os.write(self._rope, b"!")
+        return None
 
     def close(self) -> None:
-        """Answers everybody, and listens no more."""
-        if self.error is None:
-            self._server.is_open = False
-            self._server.shutdown()
+        """Answers everybody, and listens no more; returns when the answers have been sent."""
+        with self._gate:
+            self._is_open = False
+            while not self.posts.empty():
+                self._read.append(self.posts.get_nowait())
             for post in self._read:
                 post.settle(STATUS.SERVICE_UNAVAILABLE)
-            while not self.posts.empty():
-                self.posts.get_nowait().settle(STATUS.SERVICE_UNAVAILABLE)
-            self._server.server_close()
-        os.close(self._bell)
-        os.close(self.rope)
+        self._server.shutdown()
+        self._server.server_close()
+        with self._gate:
+            self._gate.wait_for(lambda: not self._under_way, SENT)
+            os.close(self._bell)
+            os.close(self._rope)
 
 
 class _Server(ThreadingHTTPServer):
@@ -121,7 +140,6 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: Address, listener: PostListener) -> None:
         self.listener = listener
-        self.is_open = True
         self.address_family = socket.AF_INET6 if ":" in address.place else socket.AF_INET
         self._senders = threading.BoundedSemaphore(SENDERS)
         super().__init__((address.place, address.port), _Handler)
@@ -166,7 +184,11 @@ class _Handler(BaseHTTPRequestHandler):
             if "Origin" in self.headers:  # a page that somebody here looks at must not make up telemetry
                 raise _Refused(STATUS.FORBIDDEN, "not from a browser")
             lines = _unpacked(self._body())
-            self._answer(self._deliver(lines) if lines else STATUS.OK)
+            if not lines:
+                self._answer(STATUS.OK)
+                return
+            with self.server.listener.posted(lines if lines.endswith(b"\n") else lines + b"\n") as answer:
+                self._answer(answer)
         except _Refused as refused:
             self.close_connection = True
             self._answer(refused.status, str(refused))
@@ -177,22 +199,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(STATUS.OK, "POST lines of JSON here")
 
     do_HEAD = do_GET
-
-    def _deliver(self, lines: bytes) -> HTTPStatus:
-        """The answer to these lines, when there is one."""
-        listener = self.server.listener
-        post = _Post(lines if lines.endswith(b"\n") else lines + b"\n")
-        if not self.server.is_open:
-            return STATUS.SERVICE_UNAVAILABLE
-        try:
-            listener.posts.put_nowait(post)
-            os.write(listener.rope, b"!")
-        except queue.Full:
-            return STATUS.TOO_MANY_REQUESTS
-        except OSError:  # closed meanwhile
-            return STATUS.SERVICE_UNAVAILABLE
-        post.answered.wait(SLOW)
-        return post.answer
 
     def _answer(self, status: HTTPStatus, message: str = "") -> None:
         body = f"{message}\n".encode() if message else b""
