@@ -265,7 +265,7 @@ class Run:
     @property
     def is_complete(self) -> bool:
         """Whether every input was read to its end, and no more lines were bad than was to be borne."""
-        return not self.tally.errors and not self.tally.is_intolerable
+        return not self.tally.errors and not self.tally.is_intolerable and not self.tally.unread
 
 
 def _settings(options: Options) -> dict[str, object]:

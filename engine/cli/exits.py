@@ -12,7 +12,8 @@ class Exit(IntEnum):
     GAP = 5  # telemetry cannot show a chain, under --fail-on-gap
     BAD_LINE = 6  # a line could not be used, under --strict
     INTERNAL = 70  # a fault of ours; sysexits.h calls it EX_SOFTWARE
-    INTERRUPTED = 130
+    INTERRUPTED = 130  # 128 and the number of the signal, as shells have it
+    TERMINATED = 143
 
 
 class UsageError(Exception):

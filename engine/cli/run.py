@@ -209,8 +209,8 @@ def command(
     lost, too_bad = audit(run.balances), verdict(run.tally, strict, max_bad)
     if lost is not None:
         return lost
-    if interrupted:
-        return Exit.INTERRUPTED
+    if interrupted or run.tally.unread:
+        return Exit.INTERRUPTED if interrupted else Exit.TERMINATED
     if too_bad is not None:
         return too_bad
     if not run.is_complete:

@@ -185,6 +185,7 @@ class Intake:
         correct_all(self.held.clock, events)
 
     def _read_all(self, kept: Kept) -> None:
+        left, chunk = len(self.inputs), None
         for input in self.inputs:
             if self._stopped:
                 break
@@ -194,11 +195,13 @@ class Intake:
                 while not self._stopped and (chunk := self._read(reader)) != b"":
                     for events in self._records.of(splitter.take(chunk), input):
                         kept.add(events)
-                if not self._stopped:  # else the last line is only the part of one that was read
+                if chunk == b"":  # else the last line is only the part of one that was read
+                    left -= 1
                     for events in self._records.of(splitter.end(), input):
                         kept.add(events)
             finally:
                 self._close(reader)
+        self.tally.unread = max(self._bytes_total - self.tally.bytes, 1) if left else 0
         self._records.judge()
 
     # -- pipes ----------------------------------------

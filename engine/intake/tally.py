@@ -35,6 +35,7 @@ class Tally:
     """Counts of one run.
 
     inputs      inputs that were opened
+    unread      bytes of files that were left when the run was told to stop
     lines       all lines; blank, bad (by cause) and recorded ones add up to it
     silent      recorded lines that are no event of interest
     further     events of recorded lines beyond the first of each
@@ -59,6 +60,7 @@ class Tally:
     def __init__(self) -> None:
         self.inputs = 0
         self.bytes = 0
+        self.unread = 0
         self.lines = 0
         self.blank = 0
         self.recorded = 0

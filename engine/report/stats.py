@@ -29,6 +29,7 @@ def stats(tally: Tally, funnels: Sequence[Funnel], version: str) -> dict[str, An
         "inputs": {
             "opened": tally.inputs,
             "bytes": tally.bytes,
+            "unread": tally.unread,
             "failed": [{"input": error.input, "message": error.message} for error in tally.errors],
         },
         "lines": {"read": tally.lines, "further": tally.further, **line_balance(tally).became},

@@ -62,6 +62,12 @@ def _rows(tally: Tally) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """(label, text, styles of the label)"""
     plain, warn = ("dim",), ("yellow",)
     yield "read", f"{_count(tally.lines, 'line')} of {_count(tally.inputs, 'input')} ({_bytes(tally.bytes)})", plain
+    if tally.unread:
+        yield (
+            "stopped",
+            f"when {_bytes(tally.bytes)} of {_bytes(tally.bytes + tally.unread)} were read",
+            ("bold", "red"),
+        )
     balance = line_balance(tally)
     if tally.further or balance.became["used"] != tally.lines:
         further = f"{_count(tally.further, 'more record')} in them; " if tally.further else ""
