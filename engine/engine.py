@@ -19,6 +19,7 @@ from .match.entities import READS, Entities
 from .match.files import FileKeys
 from .match.lineage import Lineage
 from .match.matters import demand
+from .match.memories import Memories
 from .match.novelty import Novelty
 from .match.sources import Sources
 from .match.wanted import asked
@@ -64,7 +65,8 @@ class Engine:
         self.now: int | None = None  # the time of the newest event
         self.running: list[Running] = []
         self.budget = Budget(budget) if budget is not None else None
-        self.pressure = Pressure(VERSION)
+        self.memories = Memories(self.budget) if self.budget is not None else None
+        self.pressure = Pressure(VERSION, budget or 0)
         self._reporting = Reporting(VERSION, evidence, raw, updates, suppressed, self.budget)
         self._tests = StepTests(self.entities, self.novelty)
         self.load(analytics)
@@ -86,10 +88,11 @@ class Engine:
             runs.append(running)
         self.analytics = tuple(analytics)
         self.running = runs
-        if self.budget is not None:
+        if self.budget is not None and self.memories is not None:
             self.budget.holders.clear()
+            self.memories.each[:] = [(f"new(… among {h.kind})", h) for h in self.novelty.histories.values()]
             for running in runs:
-                running.charge(self.budget)
+                running.charge(self.budget, self.memories)
         self._tests.keep({test for running in self.running for test in running.matcher.tests.values()})
         self.entities.aliases = {spelled.casefold(): name for a in analytics for spelled, name in a.aliases}
         self.entities.types = asked(self.automata)
@@ -131,7 +134,9 @@ class Engine:
                 raised += running.due(event.time, host)
         now = self.meet(event)
         if self.budget is not None and self.budget.is_spent:
-            raised += self.pressure.tell(self.budget.make_room(event.time), self.budget, event.time)
+            raised += self.pressure.tell(self.budget.make_room(event.time), event.time)
+        if self.memories is not None and self.memories.is_due:
+            raised += self.pressure.tell_forgotten(self.memories.make_room(event.time), event.time)
         if self.sweep.is_due(now):
             for running in self.running:
                 running.expire(now)

@@ -258,6 +258,14 @@ class Run:
         return found
 
     @property
+    def forgotten(self) -> Counter[str]:
+        """How many things that were remembered beside them, of each host, were forgotten for lack of room."""
+        found: Counter[str] = Counter()
+        for (host, _), count in self.engine.pressure.forgotten.items():
+            found[host] += count
+        return found
+
+    @property
     def balances(self) -> tuple[Balance, ...]:
         """What became of the lines, and of each chain's groups; they are even once the run has ended."""
         return line_balance(self.tally), *group_balances(self.engine)

@@ -18,6 +18,7 @@ from .match.entities import Entities
 from .match.evidence import Match, Moment, collect
 from .match.identity import HOUR, Identities, Place
 from .match.matcher import Matcher
+from .match.memories import Memories
 from .match.novelty import Novelty
 from .match.readings import Readings
 from .report.alert import Alert, make_alert
@@ -100,12 +101,14 @@ class Running:
         open_for = chain.once_within if chain.once_within is not None else chain.within
         return Identities(open_for, inherited=chain.once_per is None)
 
-    def charge(self, budget: Budget) -> None:
-        """Holds its partial matches within a budget from now on."""
+    def charge(self, budget: Budget, memories: Memories) -> None:
+        """Holds its partial matches, and what it remembers, within a budget from now on."""
         name = f"{self.analytic.id}/{self.automaton.chain.name}"
         for holder in (self.matcher.deadlines, self.matcher.store):
             holder.budget = budget
             budget.holders.append((name, holder))
+        memories.each += ((name, watch) for watch in self.matcher.watches)
+        memories.each += ((name, counter) for counter in self.matcher.counters)
 
     @property
     def may_wait(self) -> bool:

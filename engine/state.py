@@ -19,7 +19,7 @@ def holders(engine: Engine) -> Iterator[Holder]:
     yield engine, ("lineage", "alerts", "now", "timer", "sweep")
     if engine.budget is not None:
         yield engine.budget, ("size", "lost")
-        yield engine.pressure, ("given_up", "told")
+        yield engine.pressure, ("given_up", "forgotten", "told")
     yield engine.files, ("short", "moved", "moves")
     yield engine.sources, ("on_hosts", "anywhere")
     yield engine.entities, ("containers", "instances", "sessions", "logons")

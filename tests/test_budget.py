@@ -16,7 +16,7 @@ from chainrun.engine.cli.size import size
 from chainrun.engine.engine import Engine
 from chainrun.engine.event import Event
 from chainrun.engine.match import lineage
-from chainrun.engine.match.budget import _level
+from chainrun.engine.match.budget import most_each
 from chainrun.engine.report.alert import Alert
 from chainrun.engine.state import put, take
 
@@ -155,7 +155,7 @@ def test_evidence_of_later_steps_counts_as_theirs() -> None:
     [([10, 4, 2], 100, 10), ([10, 4, 2], 12, 6), ([10, 4, 2], 9, 3), ([5, 5, 5], 9, 3), ([7], 3, 3), ([], 3, 0)],
 )
 def test_whoever_holds_less_than_the_others_keeps_it(sizes: list[int], target: int, level: int) -> None:
-    assert _level(sizes, target) == level
+    assert most_each(sizes, target) == level
     if sum(sizes) > target:
         assert sum(min(size, level) for size in sizes) <= target
 

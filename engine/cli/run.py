@@ -201,7 +201,7 @@ def command(
             bar.close()
             sink.write(alert)
     if not quiet:
-        sys.stderr.write(to_summary(run.tally, run.funnels, Paint(is_wanted(sys.stderr)), run.given_up))
+        sys.stderr.write(to_summary(run.tally, run.funnels, Paint(is_wanted(sys.stderr)), run.given_up, run.forgotten))
     else:
         for problem in run.tally.errors:
             sys.stderr.write(f"error: {excerpt(problem, 300)}\n")

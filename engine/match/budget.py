@@ -17,10 +17,8 @@ from typing import NamedTuple, Protocol
 from ..event import Event
 from .groups import Group, Node
 from .recent import Recent
+from .weights import EVENT, EVERYBODY, NODE, TEXT
 
-NODE = 400  # bytes of a partial match without its event: the node, its intervals, its key, its places in tables
-EVENT = 1_000  # bytes of an event without its texts: its struct, its fields, its process
-TEXT = 80  # bytes of a field beside its characters
 ALONE = 100  # events of a step that are kept as evidence where something must be given up
 HOSTS = 100_000  # of which it is known that they have lost something
 NEVER = -(1 << 63)
@@ -80,7 +78,7 @@ class Budget:
 
     def has_lost(self, hosts: Iterable[str], since: int) -> bool:
         """Whether any of these hosts lost something from a moment on."""
-        return any(self.lost.get(host, NEVER) >= since for host in hosts)
+        return any((at := self.lost.get(host)) is not None and at >= since for host in (*hosts, EVERYBODY))
 
     def make_room(self, now: int) -> Counter[tuple[str, str]]:
         """Gives up what is too much; how many partial matches of which host and chain."""
@@ -94,7 +92,7 @@ class Budget:
         target = self.limit - self.limit // 8
         given_up: Counter[tuple[str, str]] = Counter()
         if self.size > target:
-            level = _level(held.values(), target)
+            level = most_each(held.values(), target)
             for host in sorted(held, key=lambda host: (-held[host], host)):
                 for chain in self._give_up(by_host[host], held[host] - level, target):
                     given_up[host, chain] += 1
@@ -169,7 +167,7 @@ def _measure() -> Measure:
     return measure
 
 
-def _level(sizes: Iterable[int], target: int) -> int:
+def most_each(sizes: Iterable[int], target: int) -> int:
     """What everybody may hold at most, for all together to hold so much: who holds less keeps all of it."""
     ordered = sorted(sizes)
     for place, size in enumerate(ordered):

@@ -6,7 +6,8 @@ taken on trust (`->?`) it asks for two: that of its subject, and that of the eve
 counted events are compared with captures by more than equality, those that join are gathered anew for each match.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections import Counter as Counted
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import product
 from operator import ge, gt, le, lt
@@ -109,12 +110,31 @@ class Counter:
         assert count.shortest is not None and count.longest is not None
         return Cadence(place, count.shortest, count.longest, count.run)
 
+    def weigh(self) -> Counted[Hashable]:
+        found: Counted[Hashable] = Counted()
+        for (scope, _), ledger in self.ledgers.items():
+            found[scope] += ledger.weight
+        return found
+
+    def shed(self, shares: Mapping[Hashable, float]) -> Counted[Hashable]:
+        """Forgets these shares of what each scope's is, the oldest first."""
+        found: Counted[Hashable] = Counted()
+        for scope, share in shares.items():
+            places = [place for place in self.ledgers if place[0] == scope]
+            times = sorted(time for place in places for time in self.ledgers[place].times)
+            if (count := int(len(times) * share)) > 0:
+                found[scope] = count
+                self._forget(places, times[count - 1])
+        return found
+
     def expire(self, now: int) -> None:
-        if not self.sweep.is_due(now):
-            return
-        for place, ledger in list(self.ledgers.items()):
-            ledger.forget(now - self.keep)
-            if ledger.is_empty:
+        if self.sweep.is_due(now):
+            self._forget(list(self.ledgers), now - self.keep)
+
+    def _forget(self, places: Iterable[tuple[Hashable, Key]], until: int) -> None:
+        for place in places:
+            self.ledgers[place].forget(until)
+            if self.ledgers[place].is_empty:
                 del self.ledgers[place]
 
 

@@ -21,9 +21,11 @@ from ..event import Event
 from .automaton import Count
 from .moments import in_runs, in_windows
 from .tallies import Line, Place, Tally, settle
+from .weights import COUNTED, EVENT, TALLY
 
 # How many events of one value (a process) are kept as evidence; what they come to never depends on it.
 EVIDENCE_LIMIT = 10_000
+
 
 Entry = tuple[int, Event, int, Line]  # when, what, the number of the way in which it is counted, and for whom
 
@@ -105,6 +107,18 @@ class Ledger:
                 self.cut[place] = entry[0], entry[3]
         self.entries = kept[::-1]
         self.most = 2 * max(len(kept), EVIDENCE_LIMIT)
+
+    @property
+    def times(self) -> Iterator[int]:
+        """When all that it holds happened."""
+        held: list[Any] = max(self.entries, self.window[self.begin :], key=len)
+        return (each[0] for each in held)
+
+    @property
+    def weight(self) -> int:
+        """About the bytes that it takes."""
+        events = sum(EVENT + len(event.raw) for _, event, _, _ in self.entries)
+        return events + COUNTED * (len(self.window) - self.begin) + TALLY * len(self.tallies)
 
     @property
     def is_empty(self) -> bool:

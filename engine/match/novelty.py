@@ -4,7 +4,8 @@ One history for each kind and combination of fields that any chain asks for, ove
 each event after it was matched, so that an event is never its own past.
 """
 
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Hashable, Mapping
 from copy import copy
 
 from chainrun.dsl.model import New
@@ -13,6 +14,7 @@ from ..event import Event
 from .digests import digested
 from .fields import OPAQUE, Reader, Rename, Test, Values, hashable, reader, unchanged
 from .sources import Sources
+from .weights import EVERYBODY, VALUE
 
 Question = tuple[str, tuple[str, ...]]  # kind, fields
 
@@ -45,6 +47,16 @@ class History:
         values = combination(self._readers, event)
         if values is not None:
             self.last[values] = max(event.time, self.last.get(values, event.time))
+
+    def weigh(self) -> Counter[Hashable]:
+        return Counter({EVERYBODY: VALUE * len(self.last)})
+
+    def shed(self, shares: Mapping[Hashable, float]) -> Counter[Hashable]:
+        """Forgets a share of its values, those that did not come for longest."""
+        count = int(len(self.last) * shares.get(EVERYBODY, 0.0))
+        for values in sorted(self.last, key=self.last.__getitem__)[:count]:
+            del self.last[values]
+        return Counter({EVERYBODY: count})
 
     def forget(self, before: int) -> None:
         for values in [v for v, time in self.last.items() if time < before]:

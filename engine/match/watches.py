@@ -9,7 +9,8 @@ which takes anything, a record that lacks what is tested is no such event. Where
 equality, the events themselves are kept in the same places, and those of a match are looked through, newest first.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import product
 from typing import Any
@@ -28,6 +29,7 @@ from .linking import is_joined
 from .novelty import Novelty
 from .readings import Reading, StepTest, as_parent, looking_back
 from .sources import Moment
+from .weights import EVENT, MARK
 
 
 class _Mark(Enum):
@@ -160,6 +162,41 @@ class Watch:
         hosts = (_host_of(probe[at]) for at in self._hosts)
         return next((host for host in hosts if host is not None), event.host if self.on_host else None)
 
+    def weigh(self) -> Counter[Hashable]:
+        found: Counter[Hashable] = Counter()
+        for scope, _ in self.marks:
+            found[scope] += MARK
+        for (scope, _), log in self.log.items():
+            found[scope] += sum(EVENT + len(event.raw) for event, _ in log)
+        return found
+
+    def shed(self, shares: Mapping[Hashable, float]) -> Counter[Hashable]:
+        """Forgets these shares of what each scope's is, the oldest first."""
+        moments: dict[Hashable, list[int]] = {scope: [] for scope in shares}
+        for (scope, _), (order, _) in self.marks.items():
+            if scope in moments:
+                moments[scope].append(order)
+        for (scope, _), log in self.log.items():
+            if scope in moments:
+                moments[scope] += (event.order for event, _ in log)
+        found: Counter[Hashable] = Counter()
+        before = {}
+        for scope, orders in moments.items():
+            if (count := int(len(orders) * shares[scope])) > 0:
+                before[scope] = sorted(orders)[count - 1]
+                found[scope] = count
+        for place in [p for p, (order, _) in self.marks.items() if p[0] in before and order <= before[p[0]]]:
+            del self.marks[place]
+        for place in [p for p in self.log if p[0] in before]:
+            self._keep(place, [entry for entry in self.log[place] if entry[0].order > before[place[0]]])
+        return found
+
+    def _keep(self, place: Place, log: list[tuple[Event, Reading]]) -> None:
+        if log:
+            self.log[place] = log
+        else:
+            del self.log[place]
+
     def expire(self, now: int) -> None:
         """Forget what nobody looks back to any more."""
         if self.keep is None or not self.sweep.is_due(now):
@@ -168,11 +205,7 @@ class Watch:
         for place in [p for p, (_, time) in self.marks.items() if time < horizon]:
             del self.marks[place]
         for place, log in list(self.log.items()):
-            kept = [entry for entry in log if entry[0].time >= horizon]
-            if kept:
-                self.log[place] = kept
-            else:
-                del self.log[place]
+            self._keep(place, [entry for entry in log if entry[0].time >= horizon])
 
 
 def _host_of(value: Any) -> str | None:

@@ -40,14 +40,22 @@ _WHOLE = 6  # chains that are shown step by step; of more, each on one line
 
 
 def to_summary(
-    tally: Tally, funnels: Sequence[Funnel], paint: Paint | None = None, given_up: Mapping[str, int] | None = None
+    tally: Tally,
+    funnels: Sequence[Funnel],
+    paint: Paint | None = None,
+    given_up: Mapping[str, int] | None = None,
+    forgotten: Mapping[str, int] | None = None,
 ) -> str:
-    """The summary as lines of text, each ended. `given_up`: host -> its partial matches that there was no room for."""
+    """The summary as lines of text, each ended. What there was no room for, by host: `given_up`, partial matches;
+    `forgotten`, what was remembered beside them."""
     paint = paint or Paint(False)
     rows = [*_rows(tally), *_groups(funnels)]
     if given_up:
         count = _count(sum(given_up.values()), "partial match", "partial matches")
         rows.append(("state", f"{count} of {_names(given_up)} given up (--max-state)", ("yellow",)))
+    if forgotten:
+        count = _count(sum(forgotten.values()), "remembered event")
+        rows.append(("memory", f"{count} of {_names(forgotten)} forgotten (--max-state)", ("yellow",)))
     width = max(len(label) for label, _, _ in rows)
     lines = [f"{paint(label.ljust(width), *styles)}  {text}" for label, text, styles in rows]
     if len(funnels) > _WHOLE:
