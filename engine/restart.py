@@ -17,10 +17,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 from chainrun.dsl.model import Analytic
 
 from .checkpoint.file import KEPT, About, Output, Source, StateError, StateFile
-from .checkpoint.flat import LayoutError
+from .checkpoint.flat import LayoutError, dump, load
 from .checkpoint.journal import MOST, Journal
 from .checkpoint.stamp import Stamp, differences, digest
 from .engine import Engine
@@ -37,6 +38,7 @@ HEAD = 1 << 16  # bytes of a file that tell it from another
 
 TOLD = 3  # differences of settings
 NOT_WITH_THESE = "go on with what it was written with, or begin anew in another directory"
+RESET = "with --reset-changed the chains that say something else begin anew, and the others go on"
 
 
 class Sink(Protocol):
@@ -51,6 +53,7 @@ class Keeper:
 
     every  seconds from one checkpoint to the next, at least
     share  and as many times as long as the last one took
+    reset  of a stream, chains that have changed since begin anew, and the others go on
     at     called with the name of each point that is passed: for tests that kill there
     """
 
@@ -61,6 +64,7 @@ class Keeper:
         *,
         every: float = EVERY,
         share: float = SHARE,
+        reset: bool = False,
         clock: Callable[[], float] = time.monotonic,
         at: Callable[[str], None] = lambda point: None,
     ) -> None:
@@ -70,6 +74,7 @@ class Keeper:
         self.stamp = stamp
         self._every = every
         self._share = share
+        self._reset = reset
         self._clock = clock
         self._at = at
         self._file = StateFile(directory)
@@ -79,7 +84,26 @@ class Keeper:
         self._passed = 0  # of those, how many a run over files comes upon once more
         self._due = clock() + every
         self._files: tuple[Source, ...] = ()
+        self._laid: tuple[Sequence[Analytic], bytes] = (), b""
         self._file.lock()
+        try:
+            self._found = self._file.newest()
+        except BaseException:
+            self.close()
+            raise
+
+    def beginning(self, analytics: Sequence[Analytic]) -> Sequence[Analytic]:
+        """The analytics to begin with: those of the state, if these are to take their places later."""
+        about = self._found.about if self._found is not None else None
+        if about is None or not self._reset or not about.is_stream or about.stamp.chains == self.stamp.chains:
+            return analytics
+        try:
+            before: Sequence[Analytic] = load(about.analytics)
+        except Exception as error:  # of pickle, whatever its bytes say
+            self.close()
+            raise self._of_another(about, error) from error
+        self.stamp = msgspec.structs.replace(self.stamp, chains=about.stamp.chains)
+        return before
 
     def resume(self, engine: Engine, intake: Intake, holders: Sequence[Holder]) -> None:
         """Puts back what the last run laid aside, if there was one. Raises StateError where it cannot be used."""
@@ -94,7 +118,7 @@ class Keeper:
         self._holders = (*holders, (intake, ("read",)), *intake.held.holders())
         if not intake.is_stream:  # as they are before they are read: what changes meanwhile is another file afterwards
             self._files = tuple(Source(input.name, mark=_mark(input.name)) for input in intake.inputs)
-        found = self._file.newest()
+        found, self._found = self._found, None
         if found is not None:
             about = found.about
             self._number = max((about.number, *found.passed))
@@ -106,10 +130,7 @@ class Keeper:
                 try:
                     put(engine, found.state, self._holders)
                 except (LayoutError, ValueError, TypeError) as error:
-                    raise StateError(
-                        f"{self._file.path}: chainrun {about.version} wrote it, and this is {VERSION}: {error}",
-                        NOT_WITH_THESE,
-                    ) from error
+                    raise self._of_another(about, error) from error
                 intake.resume(list(self._journal.since(about.number)))
             else:
                 self._passed = about.alerts
@@ -118,12 +139,19 @@ class Keeper:
             if found is None:  # a journal goes on from a checkpoint: one is written before anything is read
                 self._due = self._clock()
 
+    def _of_another(self, about: About, error: Exception) -> StateError:
+        wrote = f"chainrun {about.version} wrote it, and this is {VERSION}"
+        return StateError(f"{self._file.path}: {wrote}: {error}", NOT_WITH_THESE)
+
     def _compare(self, about: About) -> None:
         """Refuses what was laid aside of another run than this."""
         intake, path = self._intake, self._file.path
         if others := differences(about.stamp, self.stamp):
             told = "; ".join(others[:TOLD]) + (f"; and {len(others) - TOLD} more" if len(others) > TOLD else "")
-            raise StateError(f"{path}: it was written with other settings: {told}", NOT_WITH_THESE)
+            is_mendable = about.is_stream and intake.is_stream and bool(about.analytics)
+            mended = is_mendable and not differences(msgspec.structs.replace(about.stamp, chains={}), self._chainless())
+            help = f"{NOT_WITH_THESE}; {RESET}" if mended else NOT_WITH_THESE
+            raise StateError(f"{path}: it was written with other settings: {told}", help)
         if about.is_stream != intake.is_stream:
             were, are = ("a stream", "files") if about.is_stream else ("files", "a stream")
             raise StateError(f"{path}: what was read then was {were}, and these inputs are {are}", NOT_WITH_THESE)
@@ -136,6 +164,9 @@ class Keeper:
         if known != (names[: len(known)] if about.is_stream else names):
             were = ", ".join(f"`{s.name}`" for s in about.sources)
             raise StateError(f"{path}: the inputs were {were}, and are others now", NOT_WITH_THESE)
+
+    def _chainless(self) -> Stamp:
+        return msgspec.structs.replace(self.stamp, chains={})
 
     # -- while it runs ----------------------------------------
 
@@ -184,6 +215,7 @@ class Keeper:
             alerts=self._alerts,
             lines=intake.tally.lines,
             at=engine.now,
+            analytics=self._analytics(),
             open={f"{r.analytic.id}/{r.automaton.chain.name}": r.matcher.open_groups for r in engine.running if state},
         )
         self._at("state taken")
@@ -195,6 +227,13 @@ class Keeper:
         self._at("journal begun")
         ended = self._clock()
         self._due = ended + max(self._every, self._share * (ended - begun))
+
+    def _analytics(self) -> bytes:
+        """The analytics that are loaded, laid flat, without what a state does not rest on."""
+        loaded = self._engine.analytics
+        if self._laid[0] is not loaded:
+            self._laid = loaded, dump(tuple(msgspec.structs.replace(a, tests=()) for a in loaded), model=True)
+        return self._laid[1]
 
     def close(self) -> None:
         """Lets go of the directory."""

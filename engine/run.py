@@ -113,8 +113,11 @@ class Run:
         self._options = options
         self._formats = formats = choose_formats(options.telemetry, options.telemetry_files)
         inventory = open_inventory(options.inventory)
+        baselines = [load_baseline(Path(name)) for name in options.baselines]
+        self.keeper = keep(stamp(analytics, formats, _settings(options))) if keep is not None else None
+        begin = self.keeper.beginning(analytics) if self.keeper is not None else analytics
         self.engine = Engine(
-            analytics,
+            begin,
             evidence=options.evidence,
             raw=options.raw,
             updates=options.updates,
@@ -124,8 +127,8 @@ class Run:
             inventory=inventory,
             budget=options.max_state,
         )
-        for name in options.baselines:
-            load_baseline(Path(name)).put(self.engine)
+        for baseline in baselines:
+            baseline.put(self.engine)
         self._intake = Intake(
             inputs,
             self._normaliser(),
@@ -146,10 +149,13 @@ class Run:
         )
         self._raised: Counter[tuple[str, str]] = Counter()
         self._on_wait = on_wait
-        self.keeper: Keeper | None = None
-        if keep is not None:
-            self.keeper = keep(self._stamp())
+        self.begun: tuple[str, ...] = ()  # the chains that begin now, where others go on
+        if self.keeper is not None:
             self.keeper.resume(self.engine, self._intake, [(self, ("_raised",))])
+            if begin is not analytics:
+                self.begun = self._load(analytics)
+                for baseline in baselines:  # what the new ones ask for
+                    baseline.put(self.engine)
 
     def _normaliser(self) -> Normaliser:
         """What makes events of lines, as the loaded chains need them."""
@@ -160,11 +166,15 @@ class Run:
     def load(self, analytics: Sequence[Analytic]) -> tuple[str, ...]:
         """Goes on with these analytics, from `on_wait`, and returns the names of the chains that begin now: one that
         says what it said keeps its state, and what all chains share is kept in any case."""
+        begun = self._load(analytics)
+        self.lay_aside()  # else, killed now, it could not go on: what was laid aside is of other chains
+        return begun
+
+    def _load(self, analytics: Sequence[Analytic]) -> tuple[str, ...]:
         begun = self.engine.load(analytics)
         self._intake.use(self._normaliser())
         if self.keeper is not None:
             self.keeper.stamp = self._stamp()
-        self.lay_aside()  # else, killed now, it could not go on: what was laid aside is of other chains
         return tuple(f"{running.analytic.id}/{running.automaton.chain.name}" for running in begun)
 
     def lay_aside(self) -> None:

@@ -152,6 +152,66 @@ def test_a_state_of_chains_that_were_reloaded_goes_on() -> None:
         assert len(second.feed(event(2, 2 * SECOND, {"egress"}, {"process.pid": n, "process.name": "xab"[n]}))) == 1
 
 
+def two_chains(here: Path, window: str = "10m") -> None:
+    (here / "t.chain").write_text(CHAIN)
+    (here / "u.chain").write_text(f"Shells = {{ powershell.exe }}\n\nspawn(Shells) -> egress within {window}\n")
+
+
+def test_chains_that_changed_begin_anew_where_that_is_wanted(here: Path) -> None:
+    """The others go on, and so does what all share; of what they ask of the time before, nothing is known."""
+    two_chains(here)
+    words = ("t.chain", "u.chain", "-", "--state", "s", "-o", "out.jsonl")
+    assert piped(start(0, 100, "powershell.exe"), *words)[0] == 0
+    two_chains(here, "20m")
+    code, _, err = piped(connection(9, 100), *words)
+    assert code == Exit.USAGE
+    assert "analytic `u` says something else now" in err and "with --reset-changed the chains that say" in err
+    code, _, err = piped(connection(9, 100), *words, "--reset-changed")
+    assert code == 0 and "going on, but for chains that begin now: u/main\n" in err
+    assert [json.loads(line)["analytic"] for line in (here / "out.jsonl").read_text().splitlines()] == ["t"]
+    more = start(20, 300, "powershell.exe") + connection(21, 300)
+    assert piped(more, *words)[0] == 0  # it is a state of the new chains by now
+    assert [json.loads(line)["analytic"] for line in (here / "out.jsonl").read_text().splitlines()] == ["t", "t", "u"]
+
+
+def test_chains_may_be_added_and_left_out_where_that_is_wanted(here: Path) -> None:
+    two_chains(here)
+    assert piped(start(0, 100, "powershell.exe"), "t.chain", "-", "--state", "s")[0] == 0
+    code, out, err = piped(connection(9, 100), "t.chain", "u.chain", "-", "--state", "s", "--reset-changed")
+    assert (code, len(ids(out)), "begin now: u/main" in err) == (0, 1, True)
+    code, out, _ = piped(start(20, 300, "powershell.exe"), "u.chain", "-", "--state", "s", "--reset-changed")
+    assert (code, out) == (0, "")
+    code, out, err = piped(connection(21, 300), "u.chain", "-", "--state", "s", "--reset-changed")
+    assert (code, len(ids(out)), "begin now" in err) == (0, 1, False)
+
+
+def test_what_a_new_chain_asks_of_the_time_before_is_unknown(here: Path) -> None:
+    (here / "n.chain").write_text("egress where new(destination.ip among egress in 10m) within 1h\n")
+    words = ("t.chain", "-", "--state", "s")
+    assert piped(start(0, 100, "powershell.exe") + connection(1, 100), *words)[0] == 0
+    _, out, _ = piped(connection(9, 100), "n.chain", *words, "--reset-changed", "-q")
+    assert "n" not in {json.loads(line)["analytic"] for line in out.splitlines()}
+
+
+@pytest.mark.parametrize("words", [["--reset-changed"], ["--reset-changed", "--state", "s", "--lateness", "9s"]])
+def test_chains_alone_can_be_reset(here: Path, words: list[str]) -> None:
+    two_chains(here)
+    assert piped(EVENTS, "t.chain", "-", "--state", "s")[0] == 0
+    two_chains(here, "20m")
+    code, _, err = piped(EVENTS, "t.chain", "u.chain", "-", *words)
+    assert code == Exit.USAGE
+    assert ("is for --state" if len(words) == 1 else "`--lateness` was not given, and is `9s` now") in err
+
+
+def test_of_files_nothing_can_be_reset(here: Path, chainrun: Command) -> None:
+    """They are read again, and the alerts that are out were of the chains as they were."""
+    chainrun("t.chain", "hit.jsonl", "--state", "s")
+    words = ("t.chain", "hit.jsonl", "--state", "s", "--set", "TimeWindow=5m")
+    for more in ((), ("--reset-changed",)):
+        code, _, err = chainrun(*words, *more)
+        assert code == Exit.USAGE and "says something else now" in err and "with --reset" not in err
+
+
 # -- what is refused ----------------------------------------
 
 

@@ -72,6 +72,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     alerts     how many were out
     at         the time of the newest event, in microseconds since 1970
     open       chain -> its partial matches
+    analytics  those that were loaded, laid flat
     """
 
     number: int
@@ -85,6 +86,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
     at: int | None = None
     open: dict[str, int] = {}
+    analytics: bytes = b""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

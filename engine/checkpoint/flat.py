@@ -26,6 +26,9 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import _utils
+
+rebuild: Any = vars(_utils)["rebuild"]  # what pickle calls for a struct whose fields are given by name
 
 # The classes outside the engine whose values pickle makes.
 PLAIN: tuple[type, ...] = (Counter, OrderedDict, defaultdict, deque, Fraction)
@@ -119,8 +122,9 @@ def _method(owner: Any, name: str) -> Any:
 
 
 class _Writer(pickle.Pickler):
-    def __init__(self, out: BytesIO, lasting: Sequence[object]) -> None:
+    def __init__(self, out: BytesIO, lasting: Sequence[object], model: bool) -> None:
         super().__init__(out, protocol=5)
+        self._known = (*_STANDS, rebuild) if model else _STANDS
         self.waiting: list[tuple[_Layout, Any]] = []
         self._places = {id(one): place for place, one in enumerate(lasting)}
 
@@ -136,7 +140,7 @@ class _Writer(pickle.Pickler):
             return NotImplemented
         if cls is MethodType and id(one.__self__) in self._places:
             return _method, (one.__self__, one.__name__)
-        if (cls is FunctionType and one in _STANDS) or (isinstance(one, type) and (one in PLAIN or _is_known(one))):
+        if (cls is FunctionType and one in self._known) or (isinstance(one, type) and (one in PLAIN or _is_known(one))):
             return NotImplemented
         raise TypeError(f"{one!r} of {cls.__module__}.{cls.__qualname__} is nothing that a state can hold")
 
@@ -148,10 +152,10 @@ def _is_known(cls: type) -> bool:
     return cls.__module__.startswith("chainrun.") and _is_value(cls)
 
 
-def dump(held: Any, lasting: Sequence[object] = ()) -> bytes:
-    """What is held, and all that it leads to, as bytes."""
+def dump(held: Any, lasting: Sequence[object] = (), model: bool = False) -> bytes:
+    """What is held, and all that it leads to, as bytes. Parts of chains are lasting, or what is held is a `model`."""
     out = BytesIO()
-    writer = _Writer(out, lasting)
+    writer = _Writer(out, lasting, model)
     with _no_collector():
         writer.dump(held)
         while writer.waiting:
@@ -187,6 +191,8 @@ class _Reader(pickle.Unpickler):
             stands = {"_object": self._object, "_lasting": self._all.__getitem__, "_method": self._method}
             if name in stands:
                 return stands[name]
+        if (module, name) == (rebuild.__module__, rebuild.__qualname__):
+            return rebuild  # calls the class that it is given, which was asked for here too
         for cls in PLAIN:
             if (cls.__module__, cls.__qualname__) == (module, name):
                 return cls

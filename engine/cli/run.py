@@ -13,7 +13,7 @@ import typer
 
 from ..chains import Library, chain_files, nearest_site
 from ..intake.source import find_inputs
-from ..report.escape import escape, excerpt
+from ..report.escape import excerpt
 from ..report.paint import Paint, is_wanted
 from ..report.summary import to_summary
 from ..run import Options
@@ -47,11 +47,11 @@ from .log import begin_log
 from .metrics import MetricsFileOption, MetricsOption, measured
 from .outputs import needs_apart, needs_room, needs_spare
 from .progress import Bar
-from .service import Service
+from .service import Service, tell_resumed
 from .sink import Form, open_sink
 from .size import MaxStateOption, size
 from .spans import LastOption, SinceOption, UntilOption, span
-from .state_option import EveryOption, StateOption, keeping
+from .state_option import EveryOption, ResetOption, StateOption, keeping
 
 
 def command(
@@ -99,6 +99,7 @@ def command(
     max_state: MaxStateOption = None,
     state: StateOption = None,
     checkpoint_every: EveryOption = None,
+    reset_changed: ResetOption = False,
     unwrap: UnwrapOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -174,11 +175,10 @@ def command(
     service = Service(sender, library_now, quiet=quiet)
     bar = Bar(not quiet)
     letters = DeadLetterFile(dead_letter)
-    keep = keeping(state, checkpoint_every)
+    keep = keeping(state, checkpoint_every, reset_changed)
     run = begin(library, inputs, options, bar.advance, sender, service.attend, keep, letters.take)
     relax()
-    for note in run.keeper.notes if run.keeper is not None else ():
-        sys.stderr.write(f"warning: {escape(note)}\n")
+    tell_resumed(run, quiet=quiet)
     for problem in run.tally.errors if follow or listen else ():  # there may be no end to tell of it at
         sys.stderr.write(f"error: {excerpt(problem, 300)}\n")
     read = [*run.inputs, *named, *library.words]

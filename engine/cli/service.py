@@ -6,7 +6,7 @@ opens its files anew and takes in chains, site file and words as they are now.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
@@ -83,8 +83,7 @@ class Service:
         begun = self._run.load(library.analytics)
         if not self._quiet:
             count = sum(len(analytic.chains) for analytic in library.analytics)
-            named = ", ".join(escape(name) for name in begun[:_NAMED]) + (", …" if len(begun) > _NAMED else "")
-            what = f"of which begin now: {named}" if begun else "as before"
+            what = f"of which begin now: {_named(begun)}" if begun else "as before"
             sys.stderr.write(f"reloaded: {count} chain{'' if count == 1 else 's'}, {what}\n")
 
     def _try(self, action: Callable[[], T]) -> T | None:
@@ -97,3 +96,15 @@ class Service:
     def _status(self) -> str:
         tally, alerts = self._run.tally, self._run.alerts
         return f"{tally.lines:,} lines read, {tally.bad_lines:,} of them bad; {alerts:,} alerts"
+
+
+def tell_resumed(run: Run, *, quiet: bool) -> None:
+    """Says how a run went on from its state: what was wrong with that, and which chains could not."""
+    for note in run.keeper.notes if run.keeper is not None else ():
+        sys.stderr.write(f"warning: {escape(note)}\n")
+    if run.begun and not quiet:
+        sys.stderr.write(f"going on, but for chains that begin now: {_named(run.begun)}\n")
+
+
+def _named(chains: Sequence[str]) -> str:
+    return ", ".join(escape(name) for name in chains[:_NAMED]) + (", …" if len(chains) > _NAMED else "")

@@ -25,13 +25,19 @@ EveryOption = Annotated[
         "--checkpoint-every", metavar="DURATION", help=f"How often --state writes a checkpoint; else every {EVERY:g}s."
     ),
 ]
+ResetOption = Annotated[
+    bool,
+    typer.Option("--reset-changed", help="With --state: chains that say something else now begin anew, others go on."),
+]
 
 
-def keeping(directory: Path | None, every: str | None) -> Callable[[Stamp], Keeper] | None:
+def keeping(directory: Path | None, every: str | None, reset: bool = False) -> Callable[[Stamp], Keeper] | None:
     """What makes the keeper of a run's state, if it is to be kept."""
     seconds = duration(every) / 1_000_000 if every is not None else EVERY
     if directory is None and every is not None:
         raise UsageError("--checkpoint-every is for --state, and no state is kept", "`--state DIR`")
+    if directory is None and reset:
+        raise UsageError("--reset-changed is for --state, and no state is kept", "`--state DIR`")
     if directory is None:
         return None
-    return lambda stamp: Keeper(directory, stamp, every=seconds)
+    return lambda stamp: Keeper(directory, stamp, every=seconds, reset=reset)
