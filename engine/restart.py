@@ -155,6 +155,8 @@ class Keeper:
         if about.is_stream != intake.is_stream:
             were, are = ("a stream", "files") if about.is_stream else ("files", "a stream")
             raise StateError(f"{path}: what was read then was {were}, and these inputs are {are}", NOT_WITH_THESE)
+        if about.is_stream:
+            intake.finder.adopt([(source.name, source.is_found) for source in about.sources])
         now = self._sources()
         if not about.is_stream:
             for before, after in zip(about.sources, now, strict=False):
@@ -244,7 +246,10 @@ class Keeper:
         if not self._intake.is_stream:
             return self._files
         places = self._intake.held.places
-        return tuple(Source(input.name, places[input.rank].text) for input in self._intake.inputs)
+        return tuple(
+            Source(i.name, places[i.rank].text if i.rank in places else 0, is_found=i.is_found)
+            for i in self._intake.inputs
+        )
 
 
 def _mark(name: str) -> str:

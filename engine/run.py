@@ -62,6 +62,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     whole           events that can matter to no chain are taken too: the same, but slower
     follow          files are followed as they grow and are rotated, without end
     listen          addresses of this machine to which others send lines
+    written         files that are written meanwhile, and must not come to be followed
     span            the time that is asked about
     tolerance       how many bad lines are borne, before reading ends
     sieve           a line is looked at as one of the format that is expected, first; without it the same, but slower
@@ -83,6 +84,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     whole: bool = False
     follow: bool = False
     listen: tuple[Address, ...] = ()
+    written: tuple[str, ...] = ()
     span: Span = Span()
     tolerance: Tolerance = Tolerance()
     sieve: bool = True
@@ -143,6 +145,7 @@ class Run:
             on_read=self._read,
             follow=options.follow,
             listen=options.listen,
+            written=options.written,
             span=options.span,
             tolerance=options.tolerance,
             on_bad=on_bad,

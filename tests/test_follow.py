@@ -340,11 +340,12 @@ def test_alerts_come_as_the_file_grows_and_sigterm_ends_it(here: Path) -> None:
 
 
 def test_what_is_wrong_with_a_followed_file_is_said_at_once(here: Path) -> None:
-    words = [*COMMAND, "t.chain", "--follow", "-q", "hit.jsonl", "no\x01where/*.jsonl"]
+    words = [*COMMAND, "t.chain", "--follow", "-q", "hit.jsonl", "no\x01where/x.jsonl"]
+    (here / "no\x01where").touch()
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=here) as process:
         assert process.stderr is not None and process.stdout is not None
         assert process.stdout.readline()
-        assert process.stderr.readline() == b"error: no\\x01where/*.jsonl matches no file\n"
+        assert process.stderr.readline() == b"error: no\\x01where/x.jsonl cannot be read: not a directory\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == Exit.UNREADABLE
 

@@ -56,11 +56,13 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """An input: of a stream how far it was read; of a whole file what it was: `mark` tells whether it has changed."""
+    """An input: of a stream how far it was read, and whether a glob or a folder led to it; of a whole file what it was:
+    `mark` tells whether it has changed."""
 
     name: str
     read: int = 0
     mark: str = ""
+    is_found: bool = False
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):

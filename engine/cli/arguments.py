@@ -54,12 +54,13 @@ MustKeepOption = Annotated[
 ]
 
 
-def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The chain files and folders among the words, and the inputs, each in the order given."""
+def split(words: Sequence[str], follow: bool = False) -> tuple[list[str], list[str]]:
+    """The chain files and folders among the words, and the inputs, each in the order given. With `follow` globs that
+    name no chains stay what they are: they may come to stand for more."""
     chains: list[str] = []
     inputs: list[str] = []
     for word in words:
-        for path in expand(word):
+        for path in [word] if follow and not any(map(chains_of, expand(word))) else expand(word):
             found = chains_of(path)
             chains += found
             inputs += [] if found else [path]

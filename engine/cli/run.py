@@ -127,7 +127,7 @@ def command(
     needs_apart(written, state)
     if append and output is None:
         raise UsageError("--append adds to the file of --output, and none is named", "`-o alerts.jsonl --append`")
-    chains, inputs = split(words)
+    chains, inputs = split(words, follow)
     named = [
         *chain_files(chains)[0],
         *(telemetry_file or ()),
@@ -165,6 +165,7 @@ def command(
         unwrap=places(unwrap),
         follow=follow,
         listen=addresses(listen),
+        written=tuple(str(path) for path in written.values() if path is not None),
         span=span(since, until, last, state),
         tolerance=tolerance(max_bad, strict, state),
         sieve=not no_sieve,

@@ -22,6 +22,7 @@ from .source import FOREIGN, Input, InputError, reason
 
 # A file that was renamed is still written to until its writer opens the new one; then it must be silent for so long.
 SETTLED = 2.0  # seconds
+GONE = 60.0  # and one that was found, and has been deleted, for so long: then it is over, and the system has its room
 TAIL = 1_024  # bytes before the place reached: as long as they are there, it is the same file
 ROTATED = r"[.-]\d[\dT:._-]*"  # what rotation puts behind a name, or before its ending: .1, -20260301, .2026-03-01
 
@@ -44,6 +45,7 @@ class Follower:
         self._position = 0
         self._looked: tuple[int, int] | None = None  # size and time of change, when it was last read
         self._silent_since: float | None = None  # since its successor has been there
+        self._deleted_since: float | None = None  # and silent
         self._is_over = False
         self._is_cut = False  # truncated: what is over is only what it held
         self._open(self._path)
@@ -57,11 +59,11 @@ class Follower:
             return True
         if self._descriptor is None:
             self._open(self._path)
-            return self._descriptor is not None
+            return self._descriptor is not None or self.input.is_found
         status = os.fstat(self._descriptor)
         if status.st_size > self._position or (status.st_size, status.st_mtime_ns) != self._looked:
             return True
-        return self._is_settled()
+        return self._is_settled() or self._is_gone()
 
     def fileno(self) -> None:
         """Nothing that could be waited on."""
@@ -71,7 +73,7 @@ class Follower:
         if self.error is not None:
             return b""
         if self._descriptor is None:
-            return None
+            return b"" if self.input.is_found else None  # if it comes again it is found again
         try:
             status = os.fstat(self._descriptor)
             # with what was read before: truncated and written anew, it would be other bytes
@@ -85,7 +87,7 @@ class Follower:
         data = found[len(self.mark) :]
         self._looked = status.st_size, status.st_mtime_ns
         if data:
-            self._silent_since = None
+            self._silent_since = self._deleted_since = None
             if not self._position and self._is_foreign(data):
                 return b""
             self._position += len(data)
@@ -94,6 +96,9 @@ class Follower:
             return data
         if self._is_settled():
             self._is_over = True
+            return b""
+        if self._is_gone():
+            self.close()
             return b""
         return None
 
@@ -164,6 +169,16 @@ class Follower:
             self._silent_since = now
         return now - self._silent_since >= SETTLED
 
+    def _is_gone(self) -> bool:
+        """Whether it was found, has been deleted, and nobody has written to it for long."""
+        if not self.input.is_found or _identity(self._path) is not None:
+            self._deleted_since = None
+            return False
+        now = self._clock()
+        if self._deleted_since is None:
+            self._deleted_since = now
+        return now - self._deleted_since >= GONE
+
     def _successor(self) -> Path | None:
         """The file that came after this one, once something has been written to it: the one that has the name now, but
         where files were rotated faster than they were read, the first of those."""
@@ -184,9 +199,7 @@ class Follower:
 
     def _rotated(self) -> Iterator[Path]:
         """The files beside it that were rotated away, going by their names."""
-        name, ending = self._path.name, self._path.suffix
-        stem = name.removesuffix(ending) if ending else name
-        pattern = f"{re.escape(name)}{ROTATED}|{re.escape(stem)}{ROTATED}{re.escape(ending)}"
+        pattern = rotations(Path(self._path.name))
         try:
             yield from sorted(p for p in self._path.parent.iterdir() if re.fullmatch(pattern, p.name))
         except OSError:
@@ -204,6 +217,12 @@ class Follower:
     def _fail(self, message: str) -> None:
         if self.error is None:
             self.error = InputError(self.input.name, message)
+
+
+def rotations(path: Path) -> str:
+    """The pattern of the names that rotation gives to a file."""
+    whole, ending = re.escape(str(path)), re.escape(path.suffix)
+    return f"{whole}{ROTATED}|{re.escape(str(path).removesuffix(path.suffix))}{ROTATED}{ending}"
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

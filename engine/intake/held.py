@@ -81,9 +81,13 @@ class Held:
         self.tally.inputs = 0
         self.tally.errors = []
         for input in inputs:
-            self.reorder.begin(input.rank)
-            if input.rank not in self.places:
-                self.begin(input)
+            self.add(input)
+
+    def add(self, input: Input) -> None:
+        """Takes that there is more to come of an input, which may be a new one."""
+        self.reorder.begin(input.rank)
+        if input.rank not in self.places:
+            self.begin(input)
 
     def begin(self, input: Input, file: tuple[int, int] | None = None) -> None:
         """An input is read from its beginning, or goes on with another file."""

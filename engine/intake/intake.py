@@ -19,6 +19,7 @@ from chainrun.engine.event import Event, Origin
 from .address import Address
 from .ahead import borne_out
 from .clock import Hold, correct_all
+from .finding import Finder
 from .finish import finish
 from .held import Held, Place, is_asked
 from .inventory import Inventory
@@ -47,6 +48,7 @@ class Intake:
     stream      take files as they come, too
     listen      addresses of this machine to which others send lines; with any, no names are no inputs
     follow      files grow, are rotated, and may come into being later; there is no end of them
+    written     files that the run writes: they are never found to be followed
     idle        seconds for which the other pipes wait for a silent one
     wall        the clock on our wall, in microseconds since 1970: when a pipe's records arrive
     lasts       what it holds is laid aside, by whoever is called `on_wait`, and taken up again by another process
@@ -70,6 +72,7 @@ class Intake:
         stream: bool = False,
         follow: bool = False,
         listen: Sequence[Address] = (),
+        written: Sequence[str] = (),
         longest: int = LONGEST,
         idle: float = 2.0,
         wall: Callable[[], int] = lambda: time.time_ns() // 1000,
@@ -83,7 +86,8 @@ class Intake:
     ) -> None:
         self.inputs, errors = find_inputs(inputs, stdin, follow) if inputs or not listen else ([], [])
         self.inputs += [Input(str(a), len(self.inputs) + at, None, address=a) for at, a in enumerate(listen)]
-        self.is_stream = stream or any(i.is_pipe or i.is_followed for i in self.inputs)
+        self.finder = Finder(inputs if follow else (), self.inputs, written)
+        self.is_stream = stream or bool(self.finder) or any(i.is_pipe or i.is_followed for i in self.inputs)
         lateness = max(lateness or 0, 0)
         self._waits = not self.is_stream or lateness > 0
         self.held = Held(
@@ -212,7 +216,7 @@ class Intake:
         self.opening.listen()
         readers = {i.rank: self._open(i) for i in self.inputs}
         self._again = chain(self._again, self._anew(readers))
-        while readers and not self._stopped:
+        while (readers or self.finder) and not self._stopped:
             taken = self._take(readers, reorder)
             if taken is not None:
                 rank, chunk, arrived = taken
@@ -298,6 +302,12 @@ class Intake:
                 self._on_wait()
             for reader in readers.values():
                 reader.settle()
+            found = list(self.finder.found(readers, [reader.file for reader in readers.values()]))
+            for input in found:
+                self.held.add(input)
+                readers[input.rank] = self._open(input)
+            if found:
+                return None
             ends = self._drained_from is not None
             candidates = [r for rank, r in readers.items() if ends or rank == slowest or reorder.is_idle(rank)]
             ready = wait(candidates, max(patience, 0.0))
@@ -321,17 +331,9 @@ class Intake:
     # -- both ----------------------------------------
 
     def _open(self, input: Input) -> Readable:
-        reader = self.opening.open(input)
+        reader = self.opening.open(input, self.held)
         if reader.error is None:
             self.tally.inputs += 1
-        place = self.held.places[input.rank]
-        is_begun = place.text > 0 or place.file is not None
-        is_known = is_begun and not input.is_pipe and reader.error is None
-        if is_known and not reader.skip(place.text, place.file, place.mark):
-            is_begun = False
-            self.held.begin(input)
-        if input.is_followed and not is_begun:  # by which it is found again, though nothing has been read of it
-            self.held.begin(input, reader.file)
         return reader
 
     def _read(self, reader: Readable) -> bytes | None:

@@ -6,6 +6,7 @@ from typing import IO, Protocol
 from .address import Address
 from .follow import Follower
 from .hearing import ListenError
+from .held import Held
 from .source import Input, InputError, Reader
 
 
@@ -55,11 +56,23 @@ class Opening:
             self._heard.clear()
             raise
 
-    def open(self, input: Input) -> Readable:
-        """What reads an input. Never raises once all is listened at: what is wrong with a file is its `error`."""
+    def open(self, input: Input, held: Held) -> Readable:
+        """What reads an input, from where it was left. Never raises once all is listened at: what is wrong with a file
+        is its `error`."""
+        reader: Readable
         if input.is_followed:
-            return Follower(input)
-        return self._heard[input.rank] if input.address is not None else Reader(input, self._stdin)
+            reader = Follower(input)
+        else:
+            reader = self._heard[input.rank] if input.address is not None else Reader(input, self._stdin)
+        place = held.places[input.rank]
+        is_begun = place.text > 0 or place.file is not None
+        is_known = is_begun and not input.is_pipe and reader.error is None
+        if is_known and not reader.skip(place.text, place.file, place.mark):
+            is_begun = False
+            held.begin(input)
+        if input.is_followed and not is_begun:  # by which it is found again, though nothing has been read of it
+            held.begin(input, reader.file)
+        return reader
 
 
 def listening(input: Input, address: Address) -> Readable:

@@ -39,13 +39,14 @@ _HEAD = max(map(len, _MAGICS))
 
 class Input(msgspec.Struct, frozen=True):
     """One file or pipe, or one address that others send to. `name` as the user typed it, `rank` its place in the order
-    given, `size` None for what has no end yet."""
+    given, `size` None for what has no end yet; `is_found`: by a glob or in a folder, where others may follow it."""
 
     name: str
     rank: int
     size: int | None
     is_followed: bool = False
     address: Address | None = None
+    is_found: bool = False
 
     @property
     def is_pipe(self) -> bool:
@@ -71,8 +72,9 @@ def find_inputs(
     errors: list[InputError] = []
     seen: set[tuple[int, int] | str] = set()
     for name in names or (STANDARD_INPUT,):
-        paths, faults = ([name], []) if name == STANDARD_INPUT else _expand(name)
-        errors += faults
+        paths, faults = ([name], []) if name == STANDARD_INPUT else expand(name)
+        if not follow or paths or not (glob.has_magic(name) or Path(name).is_dir()):  # else they may come
+            errors += faults
         for path in paths:
             if not is_utf8(path):
                 shown = os.fsencode(path).decode("utf-8", "backslashreplace")
@@ -95,7 +97,7 @@ def find_inputs(
             is_file = stat.S_ISREG(status.st_mode) if status is not None else path != STANDARD_INPUT
             is_followed = follow and is_file and path != STANDARD_INPUT
             size = status.st_size if status is not None and is_file and not is_followed else None
-            inputs.append(Input(path, len(inputs), size, is_followed))
+            inputs.append(Input(path, len(inputs), size, is_followed, is_found=is_followed and path != name))
     return inputs, errors
 
 
@@ -117,7 +119,7 @@ def is_utf8(name: str) -> bool:
     return True
 
 
-def _expand(name: str) -> tuple[list[str], list[InputError]]:
+def expand(name: str) -> tuple[list[str], list[InputError]]:
     """The files that a name stands for, and what is wrong with it."""
     nothing = f"holds no .json, .jsonl, .ndjson or .log, nor an archive of one ({', '.join(PACKED)})"
     try:
