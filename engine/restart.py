@@ -190,7 +190,8 @@ class Keeper:
                 self._at("alert written")
                 if not self._intake.is_stream:
                     self.settle()
-            self.commit(is_over=not self._intake.is_laid_aside)
+            if not self._intake.is_behind:  # else it is all as it was, and the next run begins where this one did
+                self.commit(is_over=not self._intake.is_laid_aside)
         finally:
             self.close()
 

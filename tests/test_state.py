@@ -1,5 +1,6 @@
 """`--state DIR` on the command line: what a run goes on from, what it refuses, and what is told of it."""
 
+import io
 import json
 import os
 import sqlite3
@@ -8,10 +9,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from chainrun.engine.chains import load
 from chainrun.engine.checkpoint.file import StateFile
 from chainrun.engine.checkpoint.journal import Journal
 from chainrun.engine.cli.exits import Exit
 from chainrun.engine.engine import Engine
+from chainrun.engine.restart import Keeper
+from chainrun.engine.run import Run
 from chainrun.engine.state import put, take
 
 from .command import CHAIN, COMMAND, EVENTS, Command, Shown, connection, start
@@ -62,6 +66,26 @@ def test_a_file_of_alerts_that_was_moved_away_is_begun_anew(here: Path) -> None:
         piped(text, "t.chain", "-", "--state", "s", "-o", "out.jsonl")
         (here / "out.jsonl").rename(here / f"out.{n}")
     assert [len(ids((here / f"out.{n}").read_text())) for n in range(2)] == [1, 1]
+
+
+def test_who_is_stopped_before_all_was_read_again_loses_nothing(here: Path) -> None:
+    """Of a pipe nobody else has it: it is read again once more, from where the last run had begun."""
+    words = [*COMMAND, "t.chain", "-", "--state", "s", "--checkpoint-every", "1h"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+        assert run.stdin is not None and run.stdout is not None
+        for n in range(3):
+            run.stdin.write((start(n * 10, 100 + n, "powershell.exe") + connection(n * 10 + 5, 100 + n)).encode())
+            run.stdin.flush()
+            assert json.loads(run.stdout.readline())["analytic"] == "t"
+        run.kill()
+
+    def again() -> Run:
+        return Run([load("t.chain")], ["-"], stdin=io.BytesIO(), keep=lambda stamp: Keeper(Path("s"), stamp))
+
+    stopped = again()
+    assert [stopped.stop() for _ in stopped] == [None]
+    assert len(list(again())) == 3
+    assert not list(again())
 
 
 def test_a_record_that_was_sent_again_is_known(here: Path) -> None:

@@ -105,6 +105,7 @@ class Intake:
         self._on_read = on_read
         self._span = span or Span()
         self._again: Iterator[tuple[int, bytes, int | None]] = iter(())
+        self.is_behind = False  # something is to be read again that nobody else has
         self._stopped = False
         self._drained_from: float | None = None
         self._bytes_total = 0 if self.is_stream else sum(i.size or 0 for i in self.inputs)
@@ -136,6 +137,7 @@ class Intake:
         """Made ready to go on where its state was taken, which has been put back. `again`: what was read of streams
         since, in order: the input's place, the bytes, and when they arrived."""
         self._again = iter(again)
+        self.is_behind = True
         self.held.resume(self.inputs)
 
     def stop(self) -> None:
@@ -259,6 +261,7 @@ class Intake:
         taken = next(self._again, None)
         if taken is not None:
             return taken
+        self.is_behind = False
         reader = self._next(readers, reorder)
         if reader is None:
             return None
