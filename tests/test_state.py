@@ -18,7 +18,7 @@ from chainrun.engine.restart import Keeper
 from chainrun.engine.run import Run
 from chainrun.engine.state import put, take
 
-from .command import CHAIN, COMMAND, EVENTS, Command, Shown, connection, start
+from .command import CHAIN, COMMAND, EVENTS, Command, Shown, connection, start, sysmon
 from .test_oracle import checked
 from .worlds import SECOND, event
 
@@ -66,6 +66,12 @@ def test_a_file_of_alerts_that_was_moved_away_is_begun_anew(here: Path) -> None:
         piped(text, "t.chain", "-", "--state", "s", "-o", "out.jsonl")
         (here / "out.jsonl").rename(here / f"out.{n}")
     assert [len(ids((here / f"out.{n}").read_text())) for n in range(2)] == [1, 1]
+
+
+def test_what_cannot_be_read_is_told_of_in_every_run(here: Path) -> None:
+    for n in (1, 2):
+        code, _, err = piped(sysmon(5, n), "t.chain", "-", "absent.jsonl", "--state", "s")
+        assert (code, "absent.jsonl does not exist" in err) == (Exit.UNREADABLE, True)
 
 
 def test_who_is_stopped_before_all_was_read_again_loses_nothing(here: Path) -> None:

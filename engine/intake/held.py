@@ -16,7 +16,7 @@ from .names import Names
 from .occurrence import Occurrences
 from .order import Duplicates, Reorder
 from .seconds import WholeSeconds
-from .source import Input
+from .source import Input, InputError
 from .tally import Tally
 from .whose import ContainerHosts, HostAddresses
 
@@ -75,11 +75,11 @@ class Held:
         rooms = (self.hold, self.reorder, self.occurrences, self.seconds)
         return sum(is_asked(event) for room in rooms for event in room.events())
 
-    def resume(self, inputs: Sequence[Input]) -> None:
+    def resume(self, inputs: Sequence[Input], errors: Sequence[InputError]) -> None:
         """Made ready to go on with these inputs, once its state has been put back. Some may have ended before, and some
-        may have been added behind those that there were."""
+        may have been added behind those that there were. `errors`: what is known now not to be readable."""
         self.tally.inputs = 0
-        self.tally.errors = []
+        self.tally.errors = list(errors)
         for input in inputs:
             self.add(input)
 

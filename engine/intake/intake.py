@@ -93,7 +93,7 @@ class Intake:
         self.held = Held(
             self.inputs, lateness=lateness, longest=longest, inventory=inventory, waits=self._waits, lasts=lasts
         )
-        self.tally.errors = errors
+        self._errors, self.tally.errors = errors, list(errors)
         self._lasts = lasts
         self._records = Records(normaliser, self.held, self.is_stream, host, tolerance, on_bad)
         self.opening = Opening(self.inputs, stdin)
@@ -138,7 +138,7 @@ class Intake:
         since, in order: the input's place, the bytes, and when they arrived."""
         self._again = iter(again)
         self.is_behind = True
-        self.held.resume(self.inputs)
+        self.held.resume(self.inputs, self._errors)
 
     def stop(self) -> None:
         """Reads no further; what has been read is finished, or stays as it is if it lasts. May be called from a signal
