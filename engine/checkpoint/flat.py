@@ -26,13 +26,17 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import _utils
-
-rebuild: Any = vars(_utils)["rebuild"]  # what pickle calls for a struct whose fields are given by name
 
 # The classes outside the engine whose values pickle makes.
 PLAIN: tuple[type, ...] = (Counter, OrderedDict, defaultdict, deque, Fraction)
 VALUES = (tuple, Enum, msgspec.Struct)  # those of the product, frozen ones: made by their constructors
+
+
+class _ByName(msgspec.Struct, kw_only=True):
+    at: int = 0
+
+
+_remade: Any = _ByName().__reduce__()[0]  # what pickle calls for a struct whose fields are given by name
 
 
 class LayoutError(Exception):
@@ -124,7 +128,7 @@ def _method(owner: Any, name: str) -> Any:
 class _Writer(pickle.Pickler):
     def __init__(self, out: BytesIO, lasting: Sequence[object], model: bool) -> None:
         super().__init__(out, protocol=5)
-        self._known = (*_STANDS, rebuild) if model else _STANDS
+        self._known = (*_STANDS, _remade) if model else _STANDS
         self.waiting: list[tuple[_Layout, Any]] = []
         self._places = {id(one): place for place, one in enumerate(lasting)}
 
@@ -191,8 +195,8 @@ class _Reader(pickle.Unpickler):
             stands = {"_object": self._object, "_lasting": self._all.__getitem__, "_method": self._method}
             if name in stands:
                 return stands[name]
-        if (module, name) == (rebuild.__module__, rebuild.__qualname__):
-            return rebuild  # calls the class that it is given, which was asked for here too
+        if (module, name) == (_remade.__module__, _remade.__qualname__):
+            return _remade  # calls the class that it is given, which was asked for here too
         for cls in PLAIN:
             if (cls.__module__, cls.__qualname__) == (module, name):
                 return cls

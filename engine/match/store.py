@@ -81,7 +81,7 @@ class Store:
         if groups is None:
             groups = table[scope] = {}
         held = groups.get(key)
-        if type(held) is Group:
+        if isinstance(held, Group):
             held.append(node)
             return
         if held is None:
