@@ -175,6 +175,15 @@ class Decoder:
         """The record of an object that is decoded already."""
         return _fill(self._root, value)
 
+    def has(self, path: RawPath) -> bool:
+        """Whether what stands behind a path is read."""
+        node = self._root
+        for key in path:
+            if node.is_leaf or key not in node.below:
+                break
+            node = node.below[key]
+        return node.is_leaf
+
     def begins(self, path: RawPath) -> Getter:
         """Gets what stands under the first key of a path: where that is missing, so is all behind it."""
         return attrgetter(self._root.below[path[0]].slot)

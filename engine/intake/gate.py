@@ -113,7 +113,7 @@ class Gate:
             return None
         paths: set[RawPath] = set().union(*(sort.paths for sort in sorts))
         there: set[RawPath] = set().union(*(sort.there for sort in sorts))
-        return Deciding(paths, there, tuple(sort.by_fields for sort in sorts if sort.by_fields is not None))
+        return Deciding(paths, there, tuple(answer for sort in sorts for answer in sort.answers))
 
     def _candidates(self, record: Any) -> tuple["_Sort", ...]:
         """The sorts that a record may be of: the first is it of which all holds."""
@@ -203,7 +203,7 @@ def _is_kept(value: Any) -> bool:
 
 class _Sort:
     """One sort of record: when a record is of it, and when it is needed. `paths`: what decides that besides the time;
-    `is_plain`: as it stands there; `there`: what need only be there or not; `by_fields`: what more it may hang on."""
+    `is_plain`: as it stands there; `there`: what need only be there or not; `answers`: what it hangs on besides."""
 
     def __init__(self, sort: Sort, record: Record, format: Format, gate: Gate) -> None:
         decoder = gate.decoder
@@ -224,8 +224,12 @@ class _Sort:
             # one of many elements may be
             or (bool(record.each) and (may or bool(gate.demand.apps) or tells_places(record, format)))
         )
-        self._decide = Few(_DECIDE, record, format, decoder, gate.is_head) if may and not self._is_asked else None
-        self.by_fields = self._is_asked_by_fields if self._decide is not None else None
+        self._decide = (
+            Few(_DECIDE, record, format, decoder, gate.is_head, cuts=True) if may and not self._is_asked else None
+        )
+        self.answers: tuple[Callable[[Any], bool], ...] = (
+            (self._is_asked_by_fields,) if self._decide is not None else ()
+        )
         self._apps = self._sights = None
         if self._is_asked or record.each:
             return

@@ -185,16 +185,25 @@ def _own_times(format: Format) -> tuple[Reading, ...]:
 
 class Few:
     """A few fields of a record, as `normalise` gives them. Of a head (`is_head`) only what is used as it stands is
-    there: what would have to be cut out of more is Unsure."""
+    read, and with `cuts` what can be cut out of what is there; all else is Unsure."""
 
     def __init__(
-        self, names: Collection[str], record: Record, format: Format, decoder: Decoder, is_head: bool = False
+        self,
+        names: Collection[str],
+        record: Record,
+        format: Format,
+        decoder: Decoder,
+        is_head: bool = False,
+        cuts: bool = False,
     ) -> None:
         paths: list[RawPath] = []
-        is_read = is_plain if is_head else None
+
+        def is_read(reading: Reading) -> bool:
+            return not is_head or is_plain(reading) or (cuts and decoder.has(reading.path))
+
         self._entries, self._constants, self.names = extraction(record, format, names.__contains__, paths, is_read)
-        read = [field for field in (*record.fields, *format.fields) if is_head and field.name in names]
-        self._cut = frozenset(field.name for field in read if not all(map(is_plain, field.readings)))
+        readings = [(f.name, r) for f in (*record.fields, *format.fields) if f.name in names for r in f.readings]
+        self._cut = frozenset(name for name, reading in readings if not is_read(reading))
         self.paths = tuple(paths)
         self._read = decoder.reader(self.paths)
 
