@@ -1,6 +1,7 @@
 """What a line may hold and what becomes of it: nothing raises, a wrong value costs its field and not its event."""
 
 import json
+import random
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from chainrun.engine.formats import instants, load_formats
 from chainrun.engine.formats.command_line import split_posix, split_windows
 from chainrun.engine.formats.rawpath import parse_path, show_path
 from chainrun.engine.intake.code_files import code_files
-from chainrun.engine.intake.decode import Decoder
+from chainrun.engine.intake.decode import Decoder, needed_paths
 from chainrun.engine.intake.demand import of_kinds
 from chainrun.engine.intake.kinds import _kept_names, complete, is_click, is_local
 from chainrun.engine.intake.normalise import CAUSES, Normaliser, Rejected
@@ -258,6 +259,38 @@ def test_the_decoder_gives_what_the_slow_way_gives() -> None:
     for sample in SAMPLES:
         for line in sample.read_bytes().splitlines():
             assert decoder.decode(line) == decoder.from_object(json.loads(line))
+
+
+def altered(value: Any, r: random.Random) -> Any:
+    """A record of which, here and there, something is missing, or is something else."""
+    if not isinstance(value, dict):
+        return value
+    kept = {key: altered(each, r) for key, each in value.items() if r.random() < 0.8}
+    return {key: r.choice((None, "x", 7, [], {})) if r.random() < 0.1 else each for key, each in kept.items()}
+
+
+def test_what_a_record_lacks_is_read_as_nothing() -> None:
+    formats, r = load_formats(), random.Random(7)
+    decoder = Decoder(formats, None)
+    of_each = [sorted(needed_paths(format, None)) for format in formats]
+    readers = [decoder.reader(tuple(paths)) for paths in of_each]
+    lacking = 0
+    for sample in SAMPLES:
+        for line in sample.read_bytes().splitlines()[:40]:
+            object = altered(json.loads(line), r)
+            record = decoder.decode(json.dumps(object))
+            for paths, read in zip(of_each, readers, strict=True):
+                if object.keys() & {path[0] for path in paths}:
+                    expected = tuple(below(object, path) for path in paths)
+                    assert read(record) == expected
+                    lacking += None in expected
+    assert lacking > 1_000
+
+
+def below(value: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 # -- traps of single formats ----------------------------------------

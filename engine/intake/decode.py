@@ -8,7 +8,7 @@ file's name, 1e999) is decoded by that and put into the same Struct. Called by `
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -84,6 +84,10 @@ NOT_OBJECT = "not an object"
 TOO_DEEP = "nested too deeply"
 
 
+_MISSING = type(None)
+VARIANTS = 64  # of what records lack that is remembered: a hostile stream lacks it in every combination
+
+
 class DecodeError(Exception):
     """A line that is no record. `cause` is one of the closed list that `normalise` documents."""
 
@@ -108,10 +112,12 @@ def needed_paths(format: Format, wanted: frozenset[str] | None) -> set[RawPath]:
         readings += [record.time, record.spare, record.each, *(c.readings for c in record.when)]
         readings += [c.readings for also in record.also for c in also.when]
         readings += [f.readings for f in record.fields if is_wanted(f.name, wanted)]
-    paths = {reading.path for alternatives in readings for reading in alternatives if reading.path}
-    paths.update(path for group in format.recognise.has for path in group)
-    paths.update(format.recognise.lacks)
-    return paths
+    return {reading.path for alternatives in readings for reading in alternatives if reading.path}
+
+
+def sought_paths(format: Format) -> set[RawPath]:
+    """The raw paths at which a format is known by there being anything, or nothing."""
+    return {*format.recognise.lacks, *(path for group in format.recognise.has for path in group)}
 
 
 class _Node:
@@ -137,8 +143,11 @@ class Decoder:
 
     def __init__(self, formats: Iterable[Format], wanted: frozenset[str] | None, without: Iterable[str] = ()) -> None:
         self._root = _Node("record")
+        formats = tuple(formats)
+        needed = {path for format in formats for path in needed_paths(format, wanted)}
+        sought = {path for format in formats for path in sought_paths(format)}
         slots = 0
-        for path in sorted({path for format in formats for path in needed_paths(format, wanted)}):
+        for path in sorted(needed | sought):
             node = self._root
             for key in path:
                 if key not in node.below:
@@ -146,6 +155,9 @@ class Decoder:
                     node.below[key] = _Node(f"f{slots}")
                 node = node.below[key]
             node.is_leaf = True
+        for key in {path[0] for path in sought - needed if len(path) == 1}:
+            # whether an outermost object is there can be told though only some of it is decoded
+            self._root.below[key].is_leaf = not self._root.below[key].below
         for key in without:
             node = self._root.below[key]
             node.is_leaf = node.is_refused = True
@@ -190,10 +202,7 @@ class Decoder:
 
     def heads(self, keys: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
         """Gets what stands under several outermost keys."""
-        if not keys:
-            return lambda record: ()
-        get: Getter = attrgetter(*(self._root.below[key].slot for key in keys))
-        return get if len(keys) > 1 else lambda record: (get(record),)
+        return _slots([self._root.below[key].slot for key in keys])
 
     def getter(self, path: RawPath) -> Getter:
         """Gets the value behind a path: None where there is none."""
@@ -204,13 +213,24 @@ class Decoder:
         return _reader(self._root, paths)
 
 
+def _slots(slots: Sequence[str]) -> Reader:
+    """Gets what stands at several keys of an object."""
+    if not slots:
+        return lambda value: ()
+    get: Getter = attrgetter(*slots)
+    return get if len(slots) > 1 else lambda value: (get(value),)
+
+
 def _getter(node: _Node, path: RawPath) -> Getter:
     attributes, rest = _resolve(node, path)
     get: Getter = attrgetter(attributes)
     if len(path) == 1:
         return get
+    outermost = attrgetter(node.below[path[0]].slot)
 
     def follow(value: Any) -> Any:
+        if outermost(value) is None:
+            return None
         try:
             found = get(value)
         except AttributeError:
@@ -227,44 +247,51 @@ def _reader(node: _Node, paths: tuple[RawPath, ...]) -> Reader:
     if len(paths) == 1:
         get_one = _getter(node, paths[0])
         return lambda value: (get_one(value),)
-    resolved = [_resolve(node, path) for path in paths]
-    gets = attrgetter(*(attributes for attributes, _ in resolved))
-    deep = tuple((at, rest) for at, (_, rest) in enumerate(resolved) if rest)
-    # One C call for all of them; only where some object on the way is missing, each object by itself.
-    by_key: dict[str, list[int]] = {}
-    for at, path in enumerate(paths):
-        by_key.setdefault(path[0], []).append(at)
-    apart: list[tuple[Getter, Any, list[int], Reader | None]] = []
-    for key, places in by_key.items():
-        below = node.below[key]
-        inner = None if below.is_leaf else _reader(below, tuple(paths[at][1:] for at in places))
-        apart.append((attrgetter(below.slot), below.type, places, inner))
+    attributes, rests = zip(*(_resolve(node, path) for path in paths), strict=True)
+    gets = attrgetter(*attributes)
+    deep = tuple((at, rest) for at, rest in enumerate(rests) if rest)
+    # One C call for all of them, and one for records that lack the same outermost objects.
+    objects = tuple(dict.fromkeys(below.slot for path in paths if not (below := node.below[path[0]]).is_leaf))
+    outermost = _slots(objects)
+    variants: dict[tuple[type, ...], Getter] = {}
 
     def read(value: Any) -> tuple[Any, ...]:
         try:
             values: tuple[Any, ...] = gets(value)
         except AttributeError:
-            return tuple(read_apart(value))
+            values = read_without(value)
         if not deep:
             return values
         found = list(values)
         for at, rest in deep:
-            found[at] = _follow(found[at], rest)
+            if (below := found[at]) is not None:
+                found[at] = _follow(below, rest)
         return tuple(found)
 
-    def read_apart(value: Any) -> list[Any]:
-        found: list[Any] = [None] * len(paths)
-        for get, type_, places, inner in apart:
-            below = get(value)
-            if inner is None:
-                for at in places:
-                    found[at] = _follow(below, paths[at][1:])
-            elif type(below) is type_:
-                for at, each in zip(places, inner(below), strict=True):
-                    found[at] = each
+    def read_without(value: Any) -> tuple[Any, ...]:
+        types = tuple(map(type, outermost(value)))
+        get = variants.get(types)
+        if get is None:
+            missing = {slot for slot, type_ in zip(objects, types, strict=True) if type_ is _MISSING}
+            # a missing object stands for all that is looked for in it: None
+            get = attrgetter(*(slot if (slot := a.partition(".")[0]) in missing else a for a in attributes))
+            if len(variants) >= VARIANTS:
+                variants.clear()
+            variants[types] = get
+        try:
+            found: tuple[Any, ...] = get(value)
+        except AttributeError:  # something else stands where an object should
+            found = tuple(_get(value, a) for a in attributes)
         return found
 
     return read
+
+
+def _get(value: Any, attributes: str) -> Any:
+    try:
+        return attrgetter(attributes)(value)
+    except AttributeError:
+        return None
 
 
 def _follow(value: Any, keys: RawPath) -> Any:
@@ -281,7 +308,7 @@ def _resolve(node: _Node, path: RawPath) -> tuple[str, RawPath]:
         attributes.append(node.slot)
         if node.is_leaf:
             return ".".join(attributes), path[at + 1 :]
-    raise LookupError(path)
+    return ".".join(attributes), ()
 
 
 def decode_whole(line: bytes | str) -> dict[str, Any]:
@@ -311,28 +338,33 @@ def _decode_slowly(line: bytes | str) -> dict[str, Any]:
     return mended
 
 
-def _make_struct(node: _Node) -> Any:
+def _make_struct(node: _Node, is_within: bool = False) -> Any:
     fields = []
     for below in node.below.values():
+        missing = None
         if below.is_refused:
             type_: Any = None
         elif below.is_leaf:
             # It may be an object here and a text there (`EventID`, `host`): anything goes.
             type_ = Any
         else:
+            made = _make_struct(below, is_within=True)
             # The other types keep a record alive that has something else where an object is expected.
-            type_ = _make_struct(below) | str | int | float | bool | list[Any] | None
-        fields.append((below.slot, type_, None))
+            type_ = made | str | int | float | bool | list[Any] | None
+            # Within an object one that is missing is an empty one: nothing stands in it, and no look into it fails.
+            missing = made() if is_within else None
+        fields.append((below.slot, type_, missing))
     names = {below.slot: key for key, below in node.below.items()}
-    node.type = msgspec.defstruct(f"Record_{node.slot}", fields, rename=names, gc=False)
+    node.type = msgspec.defstruct(f"Record_{node.slot}", fields, rename=names, frozen=True, gc=False)
     return node.type
 
 
 def _fill(node: _Node, value: Mapping[str, Any]) -> Any:
     entries = {}
     for key, below in node.below.items():
-        found = value.get(key)
-        entries[below.slot] = _fill(below, found) if isinstance(found, dict) and not below.is_leaf else found
+        if key in value:
+            found = value[key]
+            entries[below.slot] = _fill(below, found) if isinstance(found, dict) and not below.is_leaf else found
     return node.type(**entries)
 
 

@@ -18,10 +18,10 @@ from chainrun.engine.formats.format import Format, Record
 from chainrun.engine.formats.rawpath import RawPath
 from chainrun.engine.formats.values import platform
 
-from .decode import Decoder
+from .decode import Decoder, Reader
 from .demand import Demand
 from .kinds import complete, possible
-from .resolve import comparable, conversion, converted, recognition, slots, tests
+from .resolve import Test, comparable, conversion, converted, recognition, slots, tests
 from .telling import TELLING, Few, FirstSights, Memory, OpenApps, is_plain, tells_places
 
 OUTERMOST = Outside()
@@ -100,22 +100,24 @@ class Gate:
     def judge(self, record: Any, outside: Outside = OUTERMOST) -> Verdict:
         """What a record is, and whether anybody needs it. Once it was taken for what it tells, it is not again. Raises
         Unsure of a head."""
-        for sort in self._candidates(record):
-            if sort.when is None or sort.when(sort.when_values(record)):
+        candidates = self._candidates(record)
+        values = candidates.read(record)
+        for sort, when in candidates.sorts:
+            if when is None or when(values):
                 return sort.judge(record, outside)
         raise AssertionError("the last sort takes everything")
 
     def deciding(self, record: Any) -> Deciding | None:
         """What decides about a record, and all with the same `keys`, besides these and its time. None where that may be
         a piece of a longer text."""
-        sorts = self._candidates(record)
+        sorts = [sort for sort, _ in self._candidates(record).sorts]
         if not all(sort.is_plain for sort in sorts):
             return None
         paths: set[RawPath] = set().union(*(sort.paths for sort in sorts))
         there: set[RawPath] = set().union(*(sort.there for sort in sorts))
         return Deciding(paths, there, tuple(answer for sort in sorts for answer in sort.answers))
 
-    def _candidates(self, record: Any) -> tuple["_Sort", ...]:
+    def _candidates(self, record: Any) -> "_Candidates":
         """The sorts that a record may be of: the first is it of which all holds."""
         os = self.format.os
         if self._platform:
@@ -144,6 +146,13 @@ def _kinds(record: Record) -> frozenset[str]:
     return record.kinds.union(*(also.kinds for also in record.also))
 
 
+class _Candidates(NamedTuple):
+    """Sorts that a record may be of, each with what must hold (None: nothing) of the values that `read` gives."""
+
+    sorts: tuple[tuple["_Sort", Test | None], ...]
+    read: Reader
+
+
 class _Sorts:
     """The sorts of record of one format, on one platform. Each is resolved when its first record comes, for a stream
     holds few of all that there are (resolving every one took longer than most runs)."""
@@ -158,9 +167,10 @@ class _Sorts:
         self._raw_key = decoder.reader(tuple(r.path for key in format.keys for r in key))
         self._records = (*format.records, msgspec.structs.replace(NO_SORT, keys=(None,) * len(format.keys)))
         self._resolved: dict[int, _Sort] = {}
-        self._by_raw_key: dict[tuple[Any, ...], tuple[_Sort, ...]] = {}
+        self._candidates: dict[tuple[int, ...], _Candidates] = {}
+        self._by_raw_key: dict[tuple[Any, ...], _Candidates] = {}
 
-    def find(self, record: Any) -> tuple["_Sort", ...]:
+    def find(self, record: Any) -> _Candidates:
         raw = self._raw_key(record)
         # With their types, because True and 1.0 are equal to 1.
         raw_key = (*raw, *map(type, raw))
@@ -169,19 +179,30 @@ class _Sorts:
         except (KeyError, TypeError):
             return self._look_up(record, raw_key)
 
-    def _look_up(self, record: Any, raw_key: tuple[Any, ...]) -> tuple["_Sort", ...]:
+    def _look_up(self, record: Any, raw_key: tuple[Any, ...]) -> _Candidates:
         """The sorts whose keys fit, kept by the raw values: there are a few hundred of them."""
         key = tuple(_key(record, alternatives) for alternatives in self._keys)
-        sorts = tuple(
-            self._sort(at)
+        places = tuple(
+            at
             for at, sort in enumerate(self._records)
             if all(values is None or text in values for values, text in zip(sort.keys, key, strict=True))
         )
+        candidates = self._candidates.get(places)
+        if candidates is None:
+            candidates = self._candidates[places] = self._made(places)
         if all(map(_is_kept, raw_key[: len(raw_key) // 2])):
             if len(self._by_raw_key) >= 4_096:
                 self._by_raw_key.clear()
-            self._by_raw_key[raw_key] = sorts
-        return sorts
+            self._by_raw_key[raw_key] = candidates
+        return candidates
+
+    def _made(self, places: tuple[int, ...]) -> _Candidates:
+        paths: list[RawPath] = []
+        sorts = []
+        for at in places:
+            when = self._records[at].when
+            sorts.append((self._sort(at), tests(when, self._format.os, paths) if when else None))
+        return _Candidates(tuple(sorts), self._gate.decoder.reader(tuple(paths)))
 
     def _sort(self, at: int) -> "_Sort":
         if at not in self._resolved:
@@ -202,17 +223,14 @@ def _is_kept(value: Any) -> bool:
 
 
 class _Sort:
-    """One sort of record: when a record is of it, and when it is needed. `paths`: what decides that besides the time;
-    `is_plain`: as it stands there; `there`: what need only be there or not; `answers`: what it hangs on besides."""
+    """One sort of record: when it is needed. `paths`: what decides that, and of which sort a record is, besides the
+    time; `is_plain`: as it stands there; `there`: what need only be there or not; `answers`: what it hangs on besides."""
 
     def __init__(self, sort: Sort, record: Record, format: Format, gate: Gate) -> None:
         decoder = gate.decoder
         self._asked_for = Verdict(sort, True)
         self._left = Verdict(sort, False, False)
-        paths: list[RawPath] = []
-        self.when = tests(record.when, format.os, paths) if record.when else None
-        self.when_values = decoder.reader(tuple(paths))
-        self.paths = set(paths)
+        self.paths = {reading.path for condition in record.when for reading in condition.readings}
         self.there: set[RawPath] = set()
         self.is_plain = all(is_plain(reading) for condition in record.when for reading in condition.readings)
         self._asked = gate.asked or frozenset()

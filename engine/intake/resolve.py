@@ -28,17 +28,25 @@ Test = Callable[[tuple[Any, ...]], bool]
 def conversion(reading: Reading, os: str) -> Convert:
     """A reading's converters as one function."""
     steps = [CONVERTERS[name].make(os, argument) for name, argument in reading.converters]
-    if len(steps) == 1:
-        return steps[0]
+    if not steps:
+        return _unchanged
+    begin, *others = steps
+    if not others:
+        return begin
 
     def convert(value: Any) -> Any:
-        for step in steps:
+        value = begin(value)
+        for step in others:
             if value is None:
                 return None
             value = step(value)
         return value
 
     return convert
+
+
+def _unchanged(value: Any) -> Any:
+    return value
 
 
 def converted(convert: Convert, value: Any) -> Any:
@@ -57,8 +65,9 @@ def slots(readings: Readings, os: str, paths: list[RawPath]) -> Slots:
     """Where in the values read each alternative will be, and its conversion."""
     found = []
     for reading in readings:
-        found.append((len(paths), conversion(reading, os)))
-        paths.append(reading.path)
+        if reading.path not in paths:
+            paths.append(reading.path)
+        found.append((paths.index(reading.path), conversion(reading, os)))
     return tuple(found)
 
 
@@ -83,7 +92,8 @@ def first_text(places: Slots, values: tuple[Any, ...]) -> str | None:
     return None
 
 
-Entries = tuple[tuple[str, Convert], ...]  # a field, and the conversion of the value at the same place among those read
+# Fields, and the conversions of the values at the same places among those read.
+Entries = tuple[tuple[str, ...], tuple[Convert, ...]]
 
 
 def extraction(
@@ -95,7 +105,8 @@ def extraction(
 ) -> tuple[Entries, dict[str, Any], frozenset[str]]:
     """How a sort of record gives the wanted fields: read from values behind `paths`, and as constants; and all of their
     names. The first value that says something is the field's."""
-    entries: list[tuple[str, Convert]] = []
+    fields: list[str] = []
+    conversions: list[Convert] = []
     constants: dict[str, Any] = {}
     names: set[str] = set()
     settled = {field.name for field in record.fields if not field.readings[0].path}  # by a constant
@@ -105,16 +116,17 @@ def extraction(
             for reading in field.readings:
                 if reading.path and (is_read is None or is_read(reading)):
                     paths.append(reading.path)
-                    entries.append((field.name, conversion(reading, format.os)))
+                    fields.append(field.name)
+                    conversions.append(conversion(reading, format.os))
                 elif not reading.path:
                     constants.setdefault(field.name, reading.constant)
-    return tuple(entries), constants, frozenset(names)
+    return (tuple(fields), tuple(conversions)), constants, frozenset(names)
 
 
 def filled(entries: Entries, values: tuple[Any, ...], constants: dict[str, Any]) -> dict[str, Any]:
     """The fields of a record, from the values read for its entries (and perhaps others behind them)."""
     fields: dict[str, Any] = {}
-    for (name, convert), value in zip(entries, values, strict=False):
+    for name, convert, value in zip(*entries, values, strict=False):
         if value is not None and name not in fields:
             try:
                 value = convert(value)
@@ -143,8 +155,12 @@ def comparable(value: Any) -> str | None:
 
 def _is_one(value: Any, values: frozenset[str]) -> bool:
     """Whether a value is one of these, or any element of a list is."""
-    if type(value) in (list, tuple):
-        return any(comparable(item) in values for item in value)
+    kind = type(value)
+    if kind is list or kind is tuple:
+        for item in value:  # noqa: SIM110  (no generator: half the time)
+            if comparable(item) in values:
+                return True
+        return False
     return comparable(value) in values
 
 
@@ -171,44 +187,67 @@ def _holds(condition: Condition) -> Callable[[Any], bool]:
 
 def tests(conditions: tuple[Condition, ...], os: str, paths: list[RawPath]) -> Test:
     """One test of the values read, for all the conditions."""
-    compiled = tuple((slots(c.readings, os, paths), _holds(c)) for c in conditions)
+    compiled = tuple(_test(slots(c.readings, os, paths), _holds(c)) for c in conditions)
+    if len(compiled) == 1:
+        return compiled[0]
 
     def test(values: tuple[Any, ...]) -> bool:
-        for places, holds in compiled:
-            try:
-                if not holds(first(places, values)):
-                    return False
-            except UNUSABLE:
+        for holds in compiled:  # noqa: SIM110  (likewise)
+            if not holds(values):
                 return False
         return True
 
     return test
 
 
+def _test(places: Slots, holds: Callable[[Any], bool]) -> Test:
+    """The test of one condition."""
+
+    def test(values: tuple[Any, ...]) -> bool:
+        try:
+            return holds(first(places, values))
+        except UNUSABLE:
+            return False
+
+    if [convert for _, convert in places] != [_unchanged]:
+        return test
+    at = places[0][0]
+
+    def test_plainly(values: tuple[Any, ...]) -> bool:
+        try:
+            return holds(values[at])
+        except UNUSABLE:
+            return False
+
+    return test_plainly
+
+
 def recognition(format: Format, decoder: Decoder) -> Callable[[Any], bool]:
     """Whether a record is of the format."""
-    must = tuple(group[0] for group in format.recognise.has if len(group) == 1)
-    read = decoder.reader(must)
-    either = tuple(tuple(decoder.getter(path) for path in group) for group in format.recognise.has if len(group) > 1)
-    lacks = tuple(decoder.getter(path) for path in format.recognise.lacks)
-    paths: list[RawPath] = []
+    paths = [group[0] for group in format.recognise.has if len(group) == 1]
+    least = len(paths)
+    lacks = slice(least, least + len(format.recognise.lacks))
+    nothing = (None,) * len(format.recognise.lacks)
+    paths += format.recognise.lacks
     conditions = tests(format.recognise.conditions, format.os, paths) if format.recognise.conditions else None
-    condition_values = decoder.reader(tuple(paths))
+    read = decoder.reader(tuple(paths))
+    either = tuple(tuple(decoder.getter(path) for path in group) for group in format.recognise.has if len(group) > 1)
 
     # Most formats are told apart by the first key alone, without following a path that is not there (4 times faster).
-    begins = decoder.begins(must[0]) if must else None
+    begins = decoder.begins(paths[0]) if least else None
 
     def matches(record: Any) -> bool:
         if begins is not None and begins(record) is None:
             return False
-        if None in read(record):
+        values = read(record)
+        if None in values[:least] or values[lacks] != nothing:
             return False
         for group in either:
-            if all(get(record) is None for get in group):
+            for get in group:
+                if get(record) is not None:
+                    break
+            else:
                 return False
-        for get in lacks:
-            if get(record) is not None:
-                return False
-        return conditions is None or conditions(condition_values(record))
+        return conditions is None or conditions(values)
 
     return matches
