@@ -7,8 +7,11 @@ outside quotes. Used by `intake` for `process.args` and for the files that an in
 
 import re
 
+from .values import Known
+
 # Nobody's command line has more words than this; a hostile one is cut.
 MOST_WORDS = 4_096
+MOST_LINES = 1_024  # of which the words are remembered
 
 _PLAIN = re.compile(r"[^\s\"]+")
 # Possessive throughout: nothing here is ever tried again, and to remember each step would cost 100 bytes a character.
@@ -18,7 +21,8 @@ _POSIX_PART = re.compile(r"""\\(.)|"((?:[^"\\]++|\\.)*+)"?|'([^']*+)'?|([^\s"'\\
 
 def split(command_line: str, os: str) -> tuple[str, ...]:
     """The words of a command line, the program first."""
-    return split_windows(command_line) if os == "windows" else split_posix(command_line)
+    words: tuple[str, ...] = (_windows if os == "windows" else _posix)[command_line]
+    return words
 
 
 def split_windows(command_line: str) -> tuple[str, ...]:
@@ -82,3 +86,7 @@ def split_posix(command_line: str) -> tuple[str, ...]:
         "".join(a or b or c or d for a, b, c, d in _POSIX_PART.findall(word))
         for word in _POSIX.findall(command_line)[:MOST_WORDS]
     )
+
+
+# What a process does is told with its command line again and again.
+_windows, _posix = Known(split_windows, MOST_LINES), Known(split_posix, MOST_LINES)
