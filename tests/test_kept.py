@@ -19,11 +19,11 @@ from .bench.windows import DENSE, Fleet
 ROOT = Path(__file__).parent.parent
 
 
-def event(at: int, line: int, rank: int = 0, sequence: int | None = None) -> Event:
+def event(at: int, line: int, rank: int = 0, sequence: int | None = None, host: str = "h") -> Event:
     fields: dict[str, Any] = {"process.pid": line, "dns.resolved_ip": ("192.0.2.1", "192.0.2.2"), "x": 1.5, "y": True}
     clock = at if rank and line % 3 else None  # of the second file
     origin = Origin(f"f{rank}", line, 7 * line, rank)
-    return Event(at, frozenset({"write"}), fields, origin, host="h", sequence=sequence, raw=b"x" * 50, clock=clock)
+    return Event(at, frozenset({"write"}), fields, origin, host=host, sequence=sequence, raw=b"x" * 50, clock=clock)
 
 
 def some(seed: int) -> list[list[Event]]:
@@ -59,6 +59,27 @@ def test_events_are_ordered_alike_in_memory_and_on_disk(seed: int) -> None:
     assert orders[0] == orders[1]
     assert len(orders[0]) == sum(map(len, some(seed))) > 100
     assert [one[0] for one in orders[0]] == sorted(one[0] for one in orders[0])
+
+
+@pytest.mark.parametrize("clocks", [False, True])
+def test_what_names_no_host_is_given_one_in_memory_and_on_disk(clocks: bool) -> None:
+    def put_right(events: list[Event]) -> None:
+        move(events)
+        for one in events:
+            one.host = one.host or f"host of {one.fields['process.pid']}"
+
+    r = random.Random(3)
+    lines = [(r.randrange(40), line, r.choice(["h", ""])) for line in range(600)]
+    orders = []
+    for most in (1 << 40, 20_000):
+        kept = Kept(most)
+        for at, line, host in lines:
+            kept.add([event(at, line, rank=int(clocks), host=host)])
+        assert (kept._file is not None) == (most == 20_000)
+        assert kept.any_homeless
+        orders.append([as_value(one) for one in kept.in_order(put_right)])
+    assert orders[0] == orders[1]
+    assert all(one[5] for one in orders[0])
 
 
 def test_what_was_kept_can_be_walked_over_before() -> None:

@@ -4,14 +4,15 @@
 
 Files are sorted exactly, and the last record may set a host's clock right for all before it, or tell whose address one
 was: so every event that anybody asks for is kept until all have been read. Runs are written to a temporary file without
-a name, which is gone with the process; one of which nothing is to be put right is sorted before. Where the disk takes
-no more, they stay in memory. Called by `intake`.
+a name, which is gone with the process; one in which all times are right is sorted before. Where the disk takes no more,
+they stay in memory. Called by `intake`.
 """
 
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
+from itertools import chain
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -39,13 +40,14 @@ class Kept:
         self._now += events
         for event in events:
             self._size += len(event.raw) + _OVERHEAD
-            self.any_homeless = self.any_homeless or not event.host
+            if not event.host:
+                self.any_homeless = True
         if self._size > self._most:
             run = self._now
-            is_right = all(event.clock is None and event.host for event in run)
-            if is_right:
+            is_timed = all(event.clock is None for event in run)
+            if is_timed:
                 run.sort(key=by_time)
-            self._runs.append((self._stored(run), is_right))
+            self._runs.append((self._stored(run), is_timed))
             self._now, self._size = [], 0
 
     def runs(self) -> Iterator[list[Event]]:
@@ -55,9 +57,12 @@ class Kept:
 
     def in_order(self, put_right: Callable[[list[Event]], None]) -> Iterator[Event]:
         """All events, put right and ordered; to be called once."""
-        runs: list[list[Event] | _Stored] = []
+        runs: list[Iterable[Event]] = []
         for run, is_sorted in self._runs:
-            runs.append(run if is_sorted else self._stored(self._sorted(list(run), put_right)))
+            if not is_sorted:
+                runs.append(self._stored(self._sorted(list(run), put_right)))
+            else:
+                runs.append(_righted(run, put_right) if self.any_homeless else run)
         self._runs.clear()
         runs.append(self._sorted(self._now, put_right))
         # of one time the earlier run's come first
@@ -78,6 +83,13 @@ class Kept:
             return events
 
 
+def _righted(run: "list[Event] | _Stored", put_right: Callable[[list[Event]], None]) -> Iterator[Event]:
+    """The events of a run that is sorted, put right as they are read."""
+    for events in [run] if isinstance(run, list) else run.chunks():
+        put_right(events)
+        yield from events
+
+
 class _Stored:
     """Events on disk, read back a few at a time."""
 
@@ -92,7 +104,10 @@ class _Stored:
             self._chunks.append((offset, len(data)))
             offset += len(data)
 
-    def __iter__(self) -> Iterator[Event]:
+    def chunks(self) -> Iterator[list[Event]]:
         for offset, size in self._chunks:
             # what this process wrote, and nobody else can
-            yield from pickle.loads(os.pread(self._file.fileno(), size, offset))
+            yield pickle.loads(os.pread(self._file.fileno(), size, offset))
+
+    def __iter__(self) -> Iterator[Event]:
+        return chain.from_iterable(self.chunks())
