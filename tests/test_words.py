@@ -173,6 +173,20 @@ def test_a_word_with_a_space_is_a_program_and_its_first_arguments(
     assert compile_pattern(words(word), PROGRAM)(event(os, **fields), ()) is expected
 
 
+def test_a_program_is_asked_again_where_its_arguments_decide() -> None:
+    test = compile_pattern(words("curl", '"open -a Terminal"'), PROGRAM)
+    for _ in range(2):
+        for executable, args, expected in (
+            ("/usr/bin/open", ("open", "-a", "Terminal"), True),
+            ("/usr/bin/open", ("open", "-a", "iTerm"), False),
+            ("/usr/bin/open", None, None),
+            ("/usr/bin/curl", ("curl", "x"), True),
+            ("/usr/bin/wget", ("wget", "x"), False),
+        ):
+            fields = {"process__executable": executable} | ({"process__args": args} if args is not None else {})
+            assert test(event("macos", **fields), ()) is expected, (executable, args)
+
+
 def test_a_missing_program_is_the_one_that_lineage_knows() -> None:
     child, parent = process(2, "bash"), process(1, "word.exe", executable="/opt/word.exe")
     child.parent = parent

@@ -86,28 +86,34 @@ def program_leaf(program: Program, slot_of: Slots) -> Leaf:
 
 def words_of_program(program: Program, pattern: Words) -> Test:
     sets: ByPlatform[Programs] = ByPlatform(lambda os: programs(pattern.words, os))
-    read_args, read_command_line = program.args, program.command_line
+    read_name, read_path = program.names[0], program.path
+    # Where arguments are not asked for, a name and a path are all that is: remembered, it takes a third of the time.
+    answers: dict[tuple[str, Any, Any], bool | None] = {}
 
-    def ask(event: Event, values: Values) -> bool | None:
+    def ask(event: Event, values: Values) -> tuple[bool | None, bool]:
+        """The answer, and whether it hangs on the arguments."""
         names, path = _known(program, event, values)
         os = paths.platform_of(event.os, path or (names[0] if names else ""))
-        args, command_line = read_args(event, values), read_command_line(event, values)
-        return sets[os].holds(names, path, lambda count: first_arguments(count, args, command_line, names, path, os))
+        asked = False
 
-    if any(map(is_call, pattern.words)):
-        return ask
-    # Without arguments a name and a path are all that is asked: remembered, the test takes a third of the time.
-    read_name, read_path = program.names[0], program.path
-    answers: dict[tuple[str, Any, Any], bool | None] = {}
+        def arguments(count: int) -> list[str] | None:
+            nonlocal asked
+            asked = True
+            args, command_line = program.args(event, values), program.command_line(event, values)
+            return first_arguments(count, args, command_line, names, path, os)
+
+        return sets[os].holds(names, path, arguments), asked
 
     def holds(event: Event, values: Values) -> bool | None:
         name, path = read_name(event, values), read_path(event, values)
         known = event.os, name, path
         try:
-            return answers[known]
-        except (KeyError, TypeError):  # a list of telemetry's is no key
-            answer = ask(event, values)
-        if is_short(name) and is_short(path):
+            if known in answers:
+                return answers[known]
+        except TypeError:  # a list of telemetry's is no key
+            pass
+        answer, by_arguments = ask(event, values)
+        if not by_arguments and is_short(name) and is_short(path):
             if len(answers) >= ENTRIES:
                 answers.clear()
             answers[known] = answer
