@@ -224,7 +224,8 @@ def _is_kept(value: Any) -> bool:
 
 class _Sort:
     """One sort of record: when it is needed. `paths`: what decides that, and of which sort a record is, besides the
-    time; `is_plain`: as it stands there; `there`: what need only be there or not; `answers`: what it hangs on besides."""
+    time; `is_plain`: as it stands there; `there`: what need only be there or not; `answers`: what it hangs on
+    besides."""
 
     def __init__(self, sort: Sort, record: Record, format: Format, gate: Gate) -> None:
         decoder = gate.decoder
