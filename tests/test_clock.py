@@ -4,7 +4,8 @@ import time
 
 import pytest
 from chainrun.engine.event import Event, Origin
-from chainrun.engine.intake.clock import Clock, Hold, correct_all, offset_of
+from chainrun.engine.intake.clock import QUARTER, Clock, Hold, correct_all, offset_of
+from chainrun.engine.intake.held import Held
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -192,3 +193,13 @@ def test_of_forged_hosts_without_end_only_the_last_are_remembered(monkeypatch: p
     known, gone = unsure(DAY, host="measured-999"), unsure(DAY, host="measured-0")
     assert hold.take(known) == [known]
     assert gone not in hold.take(gone)  # it waits for another measurement
+
+
+@pytest.mark.parametrize(("live", "offset"), [(False, HOUR), (True, None)])
+def test_files_are_corrected_by_what_was_measured_first_too(live: bool, offset: int | None) -> None:
+    """Of two hundred hosts in a day and more; a pipe remembers the last."""
+    clock = Held((), live=live).clock
+    clock.learn(measuring(DAY, HOUR, host="first"))
+    for quarter in range(21_000):
+        clock.learn(measuring(DAY + quarter * QUARTER, 2 * HOUR, host="other"))
+    assert corrected(clock, unsure(DAY, host="first")) == offset

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from chainrun.engine.event import Event
 
-from .clock import Clock, Hold
+from .clock import MEASURED, MEASURED_LIVE, Clock, Hold
 from .inventory import Inventory
 from .lines import LONGEST, Splitter
 from .names import Names
@@ -33,6 +33,7 @@ class Place(msgspec.Struct, frozen=True):
 class Held:
     """The rooms of intake that remember something, and how far each input was read.
 
+    live   of streams, not of files
     waits  whether events may wait for others: those of files, and of pipes with a lateness
     lasts  it is laid aside: nothing in it may hang on this very process
     """
@@ -44,6 +45,7 @@ class Held:
         lateness: int = 0,
         longest: int = LONGEST,
         inventory: Inventory | None = None,
+        live: bool = False,
         waits: bool = True,
         lasts: bool = False,
     ) -> None:
@@ -52,7 +54,7 @@ class Held:
         self.tally = Tally()
         self.places = dict.fromkeys(ranks, Place())
         self.splitters = {rank: Splitter(longest) for rank in ranks}
-        self.clock = Clock()
+        self.clock = Clock(MEASURED_LIVE if live else MEASURED)
         self.hold = Hold(self.clock)
         self.addresses = HostAddresses(inventory)
         self.containers = ContainerHosts()

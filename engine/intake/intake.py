@@ -91,7 +91,13 @@ class Intake:
         lateness = max(lateness or 0, 0)
         self._waits = not self.is_stream or lateness > 0
         self.held = Held(
-            self.inputs, lateness=lateness, longest=longest, inventory=inventory, waits=self._waits, lasts=lasts
+            self.inputs,
+            lateness=lateness,
+            longest=longest,
+            inventory=inventory,
+            live=self.is_stream,
+            waits=self._waits,
+            lasts=lasts,
         )
         self._errors, self.tally.errors = errors, list(errors)
         self._lasts = lasts
