@@ -10,11 +10,11 @@ they stay in memory. Called by `intake`.
 
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from heapq import merge
 from itertools import chain
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, NamedTuple
 
 from chainrun.engine.event import Event
 
@@ -57,16 +57,16 @@ class Kept:
 
     def in_order(self, put_right: Callable[[list[Event]], None]) -> Iterator[Event]:
         """All events, put right and ordered; to be called once."""
-        runs: list[Iterable[Event]] = []
+        runs: list[Iterator[Event | _Begins]] = []
         for run, is_sorted in self._runs:
             if not is_sorted:
-                runs.append(self._stored(self._sorted(list(run), put_right)))
+                runs.append(_waiting(self._stored(self._sorted(list(run), put_right))))
             else:
-                runs.append(_righted(run, put_right) if self.any_homeless else run)
+                runs.append(_waiting(run, put_right if self.any_homeless else None))
         self._runs.clear()
-        runs.append(self._sorted(self._now, put_right))
+        runs.append(_waiting(self._sorted(self._now, put_right)))
         # of one time the earlier run's come first
-        return arranged(merge(*runs, key=by_time) if len(runs) > 1 else iter(runs[0]))
+        return arranged(event for event in merge(*runs, key=by_time) if isinstance(event, Event))
 
     @staticmethod
     def _sorted(events: list[Event], put_right: Callable[[list[Event]], None]) -> list[Event]:
@@ -83,17 +83,31 @@ class Kept:
             return events
 
 
-def _righted(run: "list[Event] | _Stored", put_right: Callable[[list[Event]], None]) -> Iterator[Event]:
+class _Begins(NamedTuple):
+    """Stands before a run in the merge, so that this is read when its time has come: of records that are in order
+    nearly all runs follow one another."""
+
+    time: int
+
+
+def _waiting(
+    run: "list[Event] | _Stored", put_right: Callable[[list[Event]], None] | None = None
+) -> Iterator[Event | _Begins]:
     """The events of a run that is sorted, put right as they are read."""
+    if (first := run.first if isinstance(run, _Stored) else run[0].time if run else None) is None:
+        return
+    yield _Begins(first)
     for events in [run] if isinstance(run, list) else run.chunks():
-        put_right(events)
+        if put_right is not None:
+            put_right(events)
         yield from events
 
 
 class _Stored:
-    """Events on disk, read back a few at a time."""
+    """Events on disk, read back a few at a time. `first`: the time of the first."""
 
     def __init__(self, file: IO[bytes], events: list[Event]) -> None:
+        self.first = events[0].time
         self._file = file
         self._chunks: list[tuple[int, int]] = []
         offset = file.seek(0, os.SEEK_END)
