@@ -55,18 +55,9 @@ def _in_set(t: Trouble) -> Hint | None:
     end = row.end() if row else t.here.end
     both = Span(t.last.start, len(t.text[:end].rstrip()))
     words = t.text[both.start : both.end]
-    if t.new_line:
-        where = Label(Span(t.last.end, t.last.end), "no comma after this word")
-        return answer(
-            "C120",
-            "a comma is missing between two words",
-            where,
-            fix=Fix(Span(t.last.end, t.last.end), ","),
-            feeds=(("COMMA", ","),),
-            resume=t.at,
-        )
-    if '"' in words or "'" in words or t.sort == "string":
-        where = Label(t.here, "begins another word")
+    if t.new_line or '"' in words or "'" in words or t.sort == "string":
+        after = Label(Span(t.last.end, t.last.end), "no comma after this word")
+        where = after if t.new_line else Label(t.here, "begins another word")
         return answer(
             "C120",
             "a comma is missing between two words",

@@ -47,7 +47,13 @@ TelemetryOption = Annotated[
 TelemetryFileOption = Annotated[
     list[str] | None, typer.Option(metavar="FILE", help="A telemetry format of your own; may be repeated.")
 ]
-
+UnprovenOption = Annotated[
+    bool, typer.Option("--allow-unproven", help="Let what was never seen, in too short a past, count as not happened.")
+]
+BaselineOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FILE", help="What was seen before, by `chainrun baseline`; may be repeated."),
+]
 MustKeepOption = Annotated[
     list[str] | None,
     typer.Option("--must-keep", metavar="FILE", help="Alerts (jsonl) that must stay; may be repeated."),

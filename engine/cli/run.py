@@ -20,6 +20,7 @@ from ..run import Options
 from .accounts import StatsOption, audit, write_stats
 from .ack import Ack, Rsyslog, needs_channel
 from .arguments import (
+    BaselineOption,
     FollowOption,
     HostOption,
     InventoryOption,
@@ -27,6 +28,7 @@ from .arguments import (
     ListenOption,
     TelemetryFileOption,
     TelemetryOption,
+    UnprovenOption,
     UnwrapOption,
     WordsArgument,
     addresses,
@@ -83,14 +85,8 @@ def command(
     show_suppressed: Annotated[
         bool, typer.Option("--show-suppressed", help="Write what an exception suppresses too; such alerts say so.")
     ] = False,
-    allow_unproven: Annotated[
-        bool,
-        typer.Option("--allow-unproven", help="Let what was never seen, in too short a past, count as not happened."),
-    ] = False,
-    baseline: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE", help="What was seen before, by `chainrun baseline`; may be repeated."),
-    ] = None,
+    allow_unproven: UnprovenOption = False,
+    baseline: BaselineOption = None,
     inventory: InventoryOption = None,
     host: HostOption = None,
     lateness: LatenessOption = "0",

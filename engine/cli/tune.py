@@ -18,11 +18,13 @@ from ..report.escape import escape_json, excerpt
 from ..report.paint import Paint, is_wanted
 from ..run import Options
 from .arguments import (
+    BaselineOption,
     HostOption,
     InventoryOption,
     MustKeepOption,
     TelemetryFileOption,
     TelemetryOption,
+    UnprovenOption,
     WordsArgument,
     host_name,
     needs_chain,
@@ -54,14 +56,8 @@ def command(
     must_keep: MustKeepOption = None,
     form: Annotated[Form, typer.Option("--format", "-f", help="How the differences are written.")] = Form.TEXT,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    allow_unproven: Annotated[
-        bool,
-        typer.Option("--allow-unproven", help="Let what was never seen, in too short a past, count as not happened."),
-    ] = False,
-    baseline: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE", help="What was seen before, by `chainrun baseline`; may be repeated."),
-    ] = None,
+    allow_unproven: UnprovenOption = False,
+    baseline: BaselineOption = None,
     inventory: InventoryOption = None,
     host: HostOption = None,
     telemetry: TelemetryOption = None,
