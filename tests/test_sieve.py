@@ -17,6 +17,7 @@ from chainrun.engine.event import Event, Origin
 from chainrun.engine.formats import load_formats
 from chainrun.engine.intake import sieve
 from chainrun.engine.intake.demand import EVERYTHING, Demand, of_kinds
+from chainrun.engine.intake.gate import Gate
 from chainrun.engine.intake.normalise import Normaliser, Rejected
 from chainrun.engine.report.phrase import FIELDS as SHOWN
 from chainrun.engine.report.summary import to_summary
@@ -273,6 +274,16 @@ def test_what_is_of_the_expected_format_is_not_decoded_as_any_other() -> None:
             normaliser.normalise(line, AT)
         taken = [normaliser._sieve.sift([line], 0, False) != (0, None) for line in lines]
         assert taken.count(True) >= len(taken) * 0.8 or name in INSIDE, f"{name}: {taken}"
+
+
+@pytest.mark.parametrize("name", ["flat-nxlog-logstash", "ecs-events", "evtx", "ocsf", "osquery"])
+def test_a_record_is_not_judged_where_one_like_it_was(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    normaliser = Normaliser(load_formats(), frozenset(), of_kinds("crash"))
+    line = SAMPLES[name][0]
+    for _ in range(4):  # known as of its format, told of, remembered
+        normaliser.normalise(line, AT)
+    monkeypatch.setattr(Gate, "judge", None)
+    assert normaliser.sift([line, line]) == (2, None)
 
 
 # Their records stand in others'.

@@ -49,15 +49,16 @@ class Sort(NamedTuple):
 class Verdict(NamedTuple):
     """What a record is, and whether it is asked for: else it is taken for what it tells, if `is_taken`.
 
-    spelled  how much of a record's time, as it is written at `stamp`, must be the same in a later record that is like
-             this one: that is not taken, then. None: one that is like it is judged the same at any time
+    spelled  how much of a record's time, as it is written at the first of `stamps` where anything is, must be the same
+             in a later record that is like this one: that is not taken, then. None: one that is like it is judged the
+             same at any time
     """
 
     sort: Sort
     is_asked: bool
     is_taken: bool = True
     spelled: int | None = None
-    stamp: RawPath = ()
+    stamps: tuple[RawPath, ...] = ()
 
 
 class Deciding(NamedTuple):
@@ -109,7 +110,7 @@ class Gate:
 
     def deciding(self, record: Any) -> Deciding | None:
         """What decides about a record, and all with the same `keys`, besides these and its time. None where that may be
-        a piece of a longer text."""
+        a piece of a longer text: to ask for it costs as much as to judge."""
         sorts = [sort for sort, _ in self._candidates(record).sorts]
         if not all(sort.is_plain for sort in sorts):
             return None
@@ -260,9 +261,10 @@ class _Sort:
         if sights.is_any:
             self._sights = sights
             self.paths.update(sights.paths)
-            stamp = next((r.path for r in (*record.time, *record.spare, *format.written) if r.path), ())
-            self._told = Verdict(sort, False, True, sights.spelled, stamp)
-            self._left = Verdict(sort, False, False, sights.spelled, stamp)
+            written = (*record.time, *record.spare, *format.written)
+            stamps = tuple(r.path for r in written if r.path) if all(map(is_plain, written)) else ()
+            self._told = Verdict(sort, False, True, sights.spelled, stamps)
+            self._left = Verdict(sort, False, False, sights.spelled, stamps)
 
     def judge(self, record: Any, outside: Outside) -> Verdict:
         if self._is_asked:

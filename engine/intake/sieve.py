@@ -13,7 +13,7 @@ it is spelled. Where most lines are needed they are decoded whole at once. A sca
 broken; and beside what the lines cost that do matter it saves little. Called by `normalise`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -26,7 +26,8 @@ from .decode import DecodeError, Decoder, Reader
 from .demand import Demand
 from .gate import HEAD, Gate, Verdict, is_asked_for
 from .resolve import recognition
-from .telling import SECOND, Unsure, is_plain, times
+from .spelled import SECOND, is_in_span, is_spelled_out
+from .telling import Unsure, is_plain, times
 
 BEGINNINGS = 64  # of lines, by which is guessed what format they are of
 MOST = 3  # formats that lines with the same beginning may take turns in
@@ -185,9 +186,12 @@ class _Mesh(Generic[Plan]):
         self._head_of = head.quick
         self._is_its = recognition(format, head)
         self._are_others = tuple(recognition(_recognised(format, rival), head) for rival in rivals)
-        self._there = {path for one in (format.recognise, *rivals) for group in one.has for path in group}
-        self._tested = {path for one in (format.recognise, *rivals) for path in _tested(one)}
         self._times = times(format)
+        all_ = (format.recognise, *rivals)
+        self._there = {path for one in all_ for group in (*one.has, one.lacks) for path in group}
+        tested = [r for one in all_ for condition in one.conditions for r in condition.readings if r.path]
+        self._tested = {r.path for r in tested}
+        self._is_of_text = not self._tested.isdisjoint(self._times) or not all(map(is_plain, tested))
         self._head = head
         self._keys = head.reader(plan.gate.keys)
         self._looks: dict[tuple[Any, ...], _Look] = {}
@@ -212,11 +216,10 @@ class _Mesh(Generic[Plan]):
                     # by 64 bits that nobody outside can foresee; with the types, because True and 1.0 are equal to 1
                     key = hash((values[:valued], tuple(map(type, values)), answer and answer(head)))
                     verdict, dated, earliest, clock = likes[key]
-                except (KeyError, TypeError, Unsure):  # none was like it, or a list or an object is there for a text
+                except (KeyError, TypeError, Unsure):  # none was like it, or what is there is no text or number
                     is_like = False
                 else:
-                    # written alike, the later of two texts is the later time
-                    is_like = dated < 0 or _is_later(values[dated], earliest, verdict.spelled)
+                    is_like = dated < 0 or is_in_span(values[dated], earliest, verdict.spelled)
                 if is_like:
                     alike += 1
                     if verdict.is_taken or (ticks and (clock < 0 or values[clock][:SECOND] != second)):
@@ -256,26 +259,29 @@ class _Mesh(Generic[Plan]):
         return found
 
     def _look(self, head: Any) -> "_Look":
-        gate = self.plan.gate
-        deciding = gate.deciding(head)
+        deciding = None if self._is_of_text else self.plan.gate.deciding(head)
         if deciding is None:
             return _BLIND
         paths, there, answers = deciding
-        valued = sorted(self._tested.union(paths, gate.keys).difference(self._times))
+        valued = sorted(self._tested.union(paths, self.plan.gate.keys))
         rest = sorted(self._there.union(self._times, there).difference(valued))
-        places = {path: len(valued) + at for at, path in enumerate(rest)}
+        places = {path: at for at, path in enumerate((*valued, *rest))}
         answer = (lambda head: tuple(one(head) for one in answers)) if answers else None
-        return _Look(self._head.reader((*valued, *rest)), len(valued), places, answer)
+        read = self._head.reader((*valued, *rest))
+        if not {list, dict}.isdisjoint(map(type, read(head))):  # as categories are, in ECS
+            return _Look(lambda head: _hashable(read(head)), len(valued), places, answer)
+        return _Look(read, len(valued), places, answer)
 
     def _remember(self, look: "_Look", head: Any, verdict: Verdict) -> None:
         """Notes what becomes of records like one: the same, but that nothing is told twice."""
         values = look.read(head)
         key = hash((values[: look.valued], tuple(map(type, values)), look.answer and look.answer(head)))
-        dated, earliest = -1, ""
+        dated, earliest = -1, None
         if verdict.spelled is not None:
-            dated = look.places.get(verdict.stamp, -1)
+            # behind which another is asked only where this one is not there
+            dated = next((at for path in verdict.stamps if values[at := look.places[path]] is not None), -1)
             earliest = values[dated]
-            if dated < 0 or type(earliest) is not str or len(earliest) < SECOND:
+            if dated < 0 or not is_spelled_out(earliest):
                 return
         clock = next((at for path in self._times if values[at := look.places[path]] is not None), -1)
         if clock >= 0 and type(values[clock]) is not str:
@@ -292,16 +298,17 @@ class _Look(NamedTuple):
     read: Reader
     valued: int
     places: dict[RawPath, int]
-    answer: Callable[[Any], tuple[bool, ...]] | None
+    answer: Callable[[Any], tuple[Hashable, ...]] | None
 
 
 class _Like(NamedTuple):
     """What became of a record, and so becomes of those that are like it. `dated`: where among their values the time is
-    that must not be before `earliest` (below 0: any may be); `clock`: where the one that tells a second is."""
+    that must be in the span of `earliest`, and not before it (below 0: any may be); `clock`: where the one is that
+    tells a second."""
 
     verdict: Verdict
     dated: int
-    earliest: str
+    earliest: Any
     clock: int
 
 
@@ -312,9 +319,16 @@ def _blind(head: Any) -> Any:
 _BLIND = _Look(_blind, 0, {}, None)  # of records each of which is judged anew
 
 
-def _is_later(stamp: str, earliest: str, spelled: int | None) -> bool:
-    """Whether a time, as it is written, is one of the same span as an earlier one."""
-    return earliest <= stamp and len(earliest) == len(stamp) and earliest[:spelled] == stamp[:spelled]
+def _hashable(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Values, of which some may be lists. What stands in an object, or a list in a list, decides nothing as it stands:
+    only that it is there."""
+    found = []
+    for value in values:
+        kind = type(value)
+        if kind is list:
+            value = tuple([type(one) if type(one) in (list, dict) else one for one in value])
+        found.append(dict if kind is dict else value)
+    return tuple(found)
 
 
 def _recognised(format: Format, recognition: Recognition) -> Format:
@@ -341,12 +355,6 @@ def _heading(fields: tuple[Field, ...]) -> tuple[Field, ...]:
         for field in fields
         if field.name in HEAD
     )
-
-
-def _tested(recognition: Recognition) -> Iterator[RawPath]:
-    """The paths whose values decide whether a record is of a format."""
-    yield from recognition.lacks
-    yield from (r.path for condition in recognition.conditions for r in condition.readings if r.path)
 
 
 def _beginning(line: bytes) -> bytes:

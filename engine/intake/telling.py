@@ -21,15 +21,15 @@ from chainrun.engine.paths import name as path_name
 from .decode import Decoder, is_wanted
 from .demand import IsOfApp
 from .resolve import extraction, filled, first, first_text, slots
+from .spelled import HOUR, SECOND, TEN_MINUTES
 
 # How much is remembered of one format, and how long it may be: a flood of forged names costs time, and not memory.
 MOST = 100_000
 LONGEST = 2_000
 _MINUTE = 60_000_000
 # The spans in which a telling is told once, and how much of a written time says in which one it was.
-_HOUR = 60 * _MINUTE, len("2026-03-02T09")
-_TEN_MINUTES = 10 * _MINUTE, len("2026-03-02T09:0")
-SECOND = len("2026-03-02T09:01:44")
+_HOUR = 60 * _MINUTE, HOUR
+_TEN_MINUTES = 10 * _MINUTE, TEN_MINUTES
 
 _IDS = ("process.entity_id", "process.pid")
 _PROGRAM = ("process.executable", "process.name")
