@@ -1,5 +1,6 @@
 """A run that does not end: what it does on SIGTERM and SIGHUP, where it says what, and what systemd is told."""
 
+import gc
 import json
 import os
 import pty
@@ -8,14 +9,20 @@ import signal
 import socket
 import subprocess
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chainrun.engine.chains import Library
+from chainrun.engine.cli.begin import begin
+from chainrun.engine.cli.chains import load
 from chainrun.engine.cli.exits import Exit
 from chainrun.engine.cli.notify import Notifier
+from chainrun.engine.cli.service import Service
+from chainrun.engine.run import Options
 
 from .command import CHAIN, COMMAND, EVENTS, QUIET, connection, process, start
 
@@ -185,6 +192,25 @@ def test_a_named_site_file_that_is_gone_is_no_reason_to_end(here: Path, run: Cal
     assert "error: there is no site file `site.toml`\n" in running.hang_up("not reloaded")
     running.send(EVENTS)
     running.alerts(2)
+
+
+def test_what_a_reload_replaced_is_let_go_of(here: Path) -> None:
+    def library() -> Library | None:
+        return load([str(here / "t.chain")], None, None, quiet=True)
+
+    begun = library()
+    assert begun is not None
+    run = begin(begun, ["-"], Options(), None)
+    service = Service(None, library, quiet=True)
+    gc.disable()
+    try:
+        with service.serving(run):
+            replaced = weakref.ref(run._intake._records._normaliser._decoder._type)
+            service._hang_up()
+            service.attend()
+            assert replaced() is None
+    finally:
+        gc.enable()
 
 
 def test_rotated_alerts_go_on_in_a_new_file(here: Path, run: Callable[..., Running]) -> None:

@@ -16,3 +16,9 @@ def relax() -> None:
     """Collect less often, and never what is there by now: the chains and formats, of which nothing is in vain."""
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
+
+
+def let_go() -> None:
+    """Collect everything, once: chains and decoders that were replaced are full of cycles, and there would be hundreds
+    of them before it is done by itself."""
+    gc.collect()

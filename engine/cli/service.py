@@ -14,6 +14,7 @@ from ..chains import Library
 from ..report.escape import escape, excerpt
 from ..run import Run
 from .ack import Rsyslog
+from .collector import let_go
 from .exits import UsageError
 from .notify import Notifier
 from .signals import Interrupted, drained
@@ -81,6 +82,7 @@ class Service:
             self._run.lay_aside()  # which file alerts go to is part of the state
             return
         begun = self._run.load(library.analytics)
+        let_go()
         if not self._quiet:
             count = sum(len(analytic.chains) for analytic in library.analytics)
             what = f"of which begin now: {_named(begun)}" if begun else "as before"

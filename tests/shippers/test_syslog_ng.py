@@ -61,7 +61,7 @@ def test_whoever_kills_what_it_posts_to_no_line_is_lost(tmp_path: Path, kept: bo
     unit = recipe("/etc/systemd/system/chainrun.service.d/listen.conf", tmp_path).replace("8514", port)
     (command,) = re.findall("^ExecStart=(.+)$", unit, re.M)
     if not kept:
-        command = re.sub(r"--state \S+", "--append", command)
+        command = re.sub(r"--state \S+ --reset-changed", "--append", command)
     load = Load(tmp_path, LINES)
     with running(words, tmp_path):
         for kill in range(1, kills + 2):
