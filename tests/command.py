@@ -24,7 +24,7 @@ except "updates" when shell.process.name == "cmd.exe" and out.destination.port =
 
 def sysmon(code: int, second: int, **data: Any) -> str:
     """One line of Sysmon telemetry."""
-    time = f"2026-03-01T10:{second // 60:02d}:{second % 60:02d}.000000Z"
+    time = f"2026-03-01T{10 + second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.000000Z"
     system = {
         "Provider": {"#attributes": {"Name": "Microsoft-Windows-Sysmon"}},
         "EventID": code,
