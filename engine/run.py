@@ -9,7 +9,7 @@ Nothing is printed, and no exit code is chosen.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -265,18 +265,12 @@ class Run:
     @property
     def given_up(self) -> Counter[str]:
         """How many partial matches of each host were given up for lack of room."""
-        found: Counter[str] = Counter()
-        for (host, _), count in self.engine.pressure.given_up.items():
-            found[host] += count
-        return found
+        return _by_host(self.engine.pressure.given_up)
 
     @property
     def forgotten(self) -> Counter[str]:
         """How many things that were remembered beside them, of each host, were forgotten for lack of room."""
-        found: Counter[str] = Counter()
-        for (host, _), count in self.engine.pressure.forgotten.items():
-            found[host] += count
-        return found
+        return _by_host(self.engine.pressure.forgotten)
 
     @property
     def balances(self) -> tuple[Balance, ...]:
@@ -287,6 +281,13 @@ class Run:
     def is_complete(self) -> bool:
         """Whether every input was read to its end, and no more lines were bad than was to be borne."""
         return not self.tally.errors and not self.tally.is_intolerable and not self.tally.unread
+
+
+def _by_host(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (host, _), count in counts.items():
+        found[host] += count
+    return found
 
 
 def _settings(options: Options) -> dict[str, object]:

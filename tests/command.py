@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,3 +77,10 @@ def process(words: Sequence[str], stdin: bytes = b"", **options: Any) -> subproc
 
 def alerts(out: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
+
+
+def kill(run: subprocess.Popen[bytes], after: float = 0) -> None:
+    """Ends a run as nothing can be prepared for, after some seconds."""
+    time.sleep(after)
+    run.kill()
+    run.wait()

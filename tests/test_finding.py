@@ -19,7 +19,7 @@ from chainrun.engine.intake import finding, follow
 from chainrun.engine.intake.intake import Intake
 from chainrun.engine.intake.source import Input
 
-from .command import COMMAND, EVENTS, connection, start
+from .command import COMMAND, EVENTS, connection, kill, start
 from .test_follow import Clock, append, events, take
 from .test_intake import Small
 
@@ -186,10 +186,7 @@ def test_killed_again_and_again_each_days_file_is_read_once(here: Path) -> None:
     writer.start()
     undisturbed = begin("undisturbed")
     for _ in range(kills):
-        killed = begin("killed")
-        time.sleep(chance.uniform(1.0, 4.0))
-        killed.kill()
-        killed.wait()
+        kill(begin("killed"), after=chance.uniform(1.0, 4.0))
     done.set()
     killed = begin("killed")
     writer.join()

@@ -17,7 +17,7 @@ from chainrun.engine.intake.follow import SETTLED, Follower
 from chainrun.engine.intake.intake import Intake
 from chainrun.engine.intake.source import Input
 
-from .command import COMMAND, EVENTS, Command, connection, start
+from .command import COMMAND, EVENTS, Command, connection, kill, start
 from .test_intake import Small
 
 
@@ -384,15 +384,11 @@ def test_killed_again_and_again_it_writes_what_an_undisturbed_run_writes(here: P
     while not all((here / f"{name}.state" / "journal-1").exists() for name in ("undisturbed", "killed")):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    killed.kill()
-    killed.wait()
+    kill(killed)
     writer = threading.Thread(target=write)
     writer.start()
     for _ in range(kills):
-        killed = begin("killed")
-        time.sleep(chance.uniform(0.5, 2.5))
-        killed.kill()
-        killed.wait()
+        kill(begin("killed"), after=chance.uniform(0.5, 2.5))
     done.set()
     writer.join()
     killed = begin("killed")

@@ -5,8 +5,6 @@ the same.
 """
 
 import gzip
-import os
-import threading
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,6 +16,7 @@ from chainrun.dsl.overrides import command_line
 from chainrun.engine.report.alert import Alert, encode
 from chainrun.engine.run import Options, Run
 
+from .pipe import piped
 from .test_an1314 import ALL_WRITES, ANALYTIC
 
 SAMPLE = Path(__file__).parent.parent / "examples" / "01-first-chain" / "events.jsonl"
@@ -69,21 +68,10 @@ def placeless(alert: Alert) -> bytes:
     return msgspec.json.encode(record)
 
 
-def piped(data: bytes, lateness: int) -> list[bytes]:
+def raised_piped(data: bytes, lateness: int) -> list[bytes]:
     """What the log raises when it comes through a pipe."""
-    reader, writer = os.pipe()
-
-    def feed() -> None:
-        with os.fdopen(writer, "wb") as pipe:
-            pipe.write(data)
-
-    thread = threading.Thread(target=feed)
-    thread.start()
-    try:
+    with piped(data) as reader:
         return run(["-"], stdin=reader, lateness=lateness)
-    finally:
-        thread.join()
-        os.close(reader)
 
 
 def shuffled(data: bytes) -> bytes:
@@ -108,7 +96,7 @@ def test_split_in_two_inputs(log: bytes, plain: list[bytes], tmp_path: Path) -> 
 
 
 def test_through_a_pipe(log: bytes, plain: list[bytes]) -> None:
-    assert piped(log, HALF_HOUR) == plain
+    assert raised_piped(log, HALF_HOUR) == plain
 
 
 def test_shuffled(log: bytes, plain: list[bytes], tmp_path: Path) -> None:
@@ -116,4 +104,4 @@ def test_shuffled(log: bytes, plain: list[bytes], tmp_path: Path) -> None:
 
 
 def test_shuffled_through_a_pipe(log: bytes, plain: list[bytes]) -> None:
-    assert piped(shuffled(log), HALF_HOUR) == plain
+    assert raised_piped(shuffled(log), HALF_HOUR) == plain

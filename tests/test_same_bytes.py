@@ -13,7 +13,6 @@ import os
 import random
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from chainrun.engine.run import Options, Run
 
 from .command import COMMAND
 from .fuzz.lines import LOOSE, ROOT, STORIES, loose
+from .pipe import piped
 from .test_invariance import placeless
 
 if sys.version_info >= (3, 14):
@@ -89,23 +89,6 @@ def written(inputs: list[str], stdin: int = 0, lateness: int | None = None) -> b
     return alerts.replace(name, b'"input":"-"') + b"%d lines, %d bad" % (run.tally.lines, run.tally.bad_lines)
 
 
-def piped(data: bytes, lateness: int, work: Callable[[int], bytes] | None = None) -> bytes:
-    """What is written of the data when it comes through a pipe."""
-    reader, writer = os.pipe()
-
-    def feed() -> None:
-        with os.fdopen(writer, "wb") as pipe:
-            pipe.write(data)
-
-    thread = threading.Thread(target=feed)
-    thread.start()
-    try:
-        return work(reader) if work is not None else written(["-"], stdin=reader, lateness=lateness)
-    finally:
-        thread.join()
-        os.close(reader)
-
-
 @pytest.fixture(scope="module")
 def expected(log: bytes, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     file = tmp_path_factory.mktemp("whole") / "events.jsonl"
@@ -135,7 +118,8 @@ def test_blocks_of_a_file_change_nothing(log: bytes, expected: bytes, packing: s
 def test_blocks_of_a_pipe_change_nothing(named: list[tuple[int, bytes]], block: int, tmp_path: Path) -> None:
     data = b"".join(line for _, line in named)
     (tmp_path / "events.jsonl").write_bytes(data)
-    assert piped(data, MINUTE) == written([str(tmp_path / "events.jsonl")])
+    with piped(data) as reader:
+        assert written(["-"], stdin=reader, lateness=MINUTE) == written([str(tmp_path / "events.jsonl")])
 
 
 @pytest.mark.parametrize("lateness", [MINUTE, 60 * MINUTE, DAY])
@@ -149,16 +133,17 @@ def test_disorder_within_the_lateness_changes_no_alert(
     shuffled = sorted(timed, key=lambda pair: pair[0] + delays[pair[0]])
     assert shuffled != timed
 
-    def alerts(reader: int) -> bytes:
+    def alerts(lines: list[tuple[int, bytes]]) -> bytes:
         options = Options(host="h", lateness=lateness, updates=True, evidence=1_000)
-        run = Run([loose(), *load_all([ROOT / "analytics"])], ["-"], options, stdin=reader)
-        found = [placeless(alert) for alert in run]
+        with piped(b"".join(line for _, line in lines)) as reader:
+            run = Run([loose(), *load_all([ROOT / "analytics"])], ["-"], options, stdin=reader)
+            found = [placeless(alert) for alert in run]
         assert not run.tally.late
         return b"\n".join(found)
 
-    in_order = piped(b"".join(line for _, line in timed), lateness, alerts)
+    in_order = alerts(timed)
     assert b"loose" in in_order
-    assert piped(b"".join(line for _, line in shuffled), lateness, alerts) == in_order
+    assert alerts(shuffled) == in_order
 
 
 def test_no_process_has_an_order_of_its_own(log: bytes, tmp_path: Path) -> None:

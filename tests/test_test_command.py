@@ -1,12 +1,13 @@
 """`chainrun test`: what it prints, what build servers read, and its exit codes."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
-from chainrun.engine import cli
 from chainrun.engine.cli.exits import Exit
+
+from .command import Command
 
 CHAIN = """\
 Window = 10m
@@ -26,9 +27,6 @@ test "too late" raises 1 {
 }
 """
 
-Shown = tuple[int, str, str]
-Command = Callable[..., Shown]
-
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -38,14 +36,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def chainrun(capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(*words: str) -> Shown:
-        code = cli.main(["test", *words])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return run
+def chainrun(chainrun: Command) -> Command:
+    """Its verb `test`."""
+    return partial(chainrun, "test")
 
 
 def test_what_passes_is_one_line(here: Path, chainrun: Command) -> None:

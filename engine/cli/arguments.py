@@ -66,8 +66,10 @@ def split(words: Sequence[str], follow: bool = False) -> tuple[list[str], list[s
     chains: list[str] = []
     inputs: list[str] = []
     for word in words:
-        for path in [word] if follow and not any(map(chains_of, expand(word))) else expand(word):
-            found = chains_of(path)
+        paths = [(path, chains_of(path)) for path in expand(word)]
+        if follow and not any(found for _, found in paths):
+            paths = [(word, [])]
+        for path, found in paths:
             chains += found
             inputs += [] if found else [path]
     return chains, inputs

@@ -58,6 +58,6 @@ def command(
         sys.stderr.write(to_summary(intake.tally, (), Paint(is_wanted(sys.stderr))))
     if (lost := audit([line_balance(intake.tally)])) is not None:
         return lost
-    if interrupted or intake.tally.unread:
-        return Exit.INTERRUPTED if interrupted else Exit.TERMINATED
+    if (ended := interrupted.code(intake.tally.unread)) is not None:
+        return ended
     return Exit.UNREADABLE if intake.tally.errors else Exit.OK

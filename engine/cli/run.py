@@ -206,8 +206,8 @@ def command(
     lost, too_bad = audit(run.balances), verdict(run.tally, strict, max_bad)
     if lost is not None:
         return lost
-    if interrupted or run.tally.unread:
-        return Exit.INTERRUPTED if interrupted else Exit.TERMINATED
+    if (ended := interrupted.code(run.tally.unread)) is not None:
+        return ended
     if too_bad is not None:
         return too_bad
     if not run.is_complete:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
+from .exits import Exit
+
 
 class Reading(Protocol):
     """What can be told to read no further: a run, an intake."""
@@ -25,6 +27,12 @@ class Interrupted:
 
     def __bool__(self) -> bool:
         return self.told
+
+    def code(self, unread: int) -> Exit | None:
+        """The exit code, where a signal ended the reading and so much was left of files; of a stream nothing is."""
+        if self.told:
+            return Exit.INTERRUPTED
+        return Exit.TERMINATED if unread else None
 
 
 @contextmanager

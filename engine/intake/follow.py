@@ -27,6 +27,27 @@ TAIL = 1_024  # bytes before the place reached: as long as they are there, it is
 ROTATED = r"[.-]\d[\dT:._-]*"  # what rotation puts behind a name, or before its ending: .1, -20260301, .2026-03-01
 
 
+class _State:
+    """What is so or not, as one finds whenever one looks."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._since: float | None = None
+
+    def end(self) -> None:
+        self._since = None
+
+    def lasts(self, is_so: bool) -> float:
+        """For how many seconds it has been so, now that it is or is not."""
+        if not is_so:
+            self.end()
+            return 0.0
+        now = self._clock()
+        if self._since is None:
+            self._since = now
+        return now - self._since
+
+
 class Follower:
     """The bytes of one file, and of those that come after it. Reading never blocks.
 
@@ -39,13 +60,12 @@ class Follower:
         self.error: InputError | None = None
         self.file: tuple[int, int] | None = None
         self.mark = b""
-        self._clock = clock
         self._path = Path(input.name)
         self._descriptor: int | None = None
         self._position = 0
         self._looked: tuple[int, int] | None = None  # size and time of change, when it was last read
-        self._silent_since: float | None = None  # since its successor has been there
-        self._deleted_since: float | None = None  # and silent
+        self._silent = _State(clock)  # while its successor is there
+        self._deleted = _State(clock)  # and silent
         self._is_over = False
         self._is_cut = False  # truncated: what is over is only what it held
         self._open(self._path)
@@ -87,7 +107,8 @@ class Follower:
         data = found[len(self.mark) :]
         self._looked = status.st_size, status.st_mtime_ns
         if data:
-            self._silent_since = self._deleted_since = None
+            self._silent.end()
+            self._deleted.end()
             if not self._position and self._is_foreign(data):
                 return b""
             self._position += len(data)
@@ -111,7 +132,8 @@ class Follower:
             self.close()
             self._open(after)
         self._is_over = self._is_cut = False
-        self._position, self.mark, self._looked, self._silent_since = 0, b"", None, None
+        self._position, self.mark, self._looked = 0, b"", None
+        self._silent.end()
         return True
 
     def settle(self) -> None:
@@ -161,23 +183,11 @@ class Follower:
 
     def _is_settled(self) -> bool:
         """Whether another file has taken its place, and nobody has written to this one for a while."""
-        if _identity(self._path) == self.file or self._successor() is None:
-            self._silent_since = None
-            return False
-        now = self._clock()
-        if self._silent_since is None:
-            self._silent_since = now
-        return now - self._silent_since >= SETTLED
+        return self._silent.lasts(_identity(self._path) != self.file and self._successor() is not None) >= SETTLED
 
     def _is_gone(self) -> bool:
         """Whether it was found, has been deleted, and nobody has written to it for long."""
-        if not self.input.is_found or _identity(self._path) is not None:
-            self._deleted_since = None
-            return False
-        now = self._clock()
-        if self._deleted_since is None:
-            self._deleted_since = now
-        return now - self._deleted_since >= GONE
+        return self._deleted.lasts(self.input.is_found and _identity(self._path) is None) >= GONE
 
     def _successor(self) -> Path | None:
         """The file that came after this one, once something has been written to it: the one that has the name now, but

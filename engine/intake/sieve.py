@@ -211,11 +211,9 @@ class _Mesh(Generic[Plan]):
                     break  # whether that matters is for the full decoder to say
                 head = head_of(line)
                 try:
-                    read, valued, _, answer = looks[keys_of(head)]
-                    values = read(head)
-                    # by 64 bits that nobody outside can foresee; with the types, because True and 1.0 are equal to 1
-                    key = hash((values[:valued], tuple(map(type, values)), answer and answer(head)))
-                    verdict, dated, earliest, clock = likes[key]
+                    look = looks[keys_of(head)]
+                    values = look.read(head)
+                    verdict, dated, earliest, clock = likes[look.key(head, values)]
                 except (KeyError, TypeError, Unsure):  # none was like it, or what is there is no text or number
                     is_like = False
                 else:
@@ -275,7 +273,6 @@ class _Mesh(Generic[Plan]):
     def _remember(self, look: "_Look", head: Any, verdict: Verdict) -> None:
         """Notes what becomes of records like one: the same, but that nothing is told twice."""
         values = look.read(head)
-        key = hash((values[: look.valued], tuple(map(type, values)), look.answer and look.answer(head)))
         dated, earliest = -1, None
         if verdict.spelled is not None:
             # behind which another is asked only where this one is not there
@@ -288,7 +285,7 @@ class _Mesh(Generic[Plan]):
             clock = -1
         if len(self._likes) >= LIKES:
             self._likes.clear()
-        self._likes[key] = _Like(verdict._replace(is_taken=verdict.is_asked), dated, earliest, clock)
+        self._likes[look.key(head, values)] = _Like(verdict._replace(is_taken=verdict.is_asked), dated, earliest, clock)
 
 
 class _Look(NamedTuple):
@@ -299,6 +296,11 @@ class _Look(NamedTuple):
     valued: int
     places: dict[RawPath, int]
     answer: Callable[[Any], tuple[Hashable, ...]] | None
+
+    def key(self, head: Any, values: tuple[Any, ...]) -> int:
+        """What records have in common that are alike: 64 bits that nobody outside can foresee. With the types, because
+        True and 1.0 are equal to 1."""
+        return hash((values[: self.valued], tuple(map(type, values)), self.answer and self.answer(head)))
 
 
 class _Like(NamedTuple):
